@@ -1,0 +1,104 @@
+import type { ErrorCode } from './errors.ts';
+import type { PublishTarget, TargetResult } from './frames.ts';
+import type { Position } from './position.ts';
+
+/** Paths and media types of the HTTP surface. */
+export const HTTP = Object.freeze({
+  route: '/route',
+  connect: '/connect',
+  ring: '/ring',
+  owner: '/owner',
+  publish: '/publish',
+  sessions: '/sessions',
+  drain: '/drain',
+  healthz: '/healthz',
+  readyz: '/readyz',
+  metrics: '/metrics',
+  docs: '/docs',
+  /** On a node's public listener: where clients open their socket. */
+  socket: '/ws',
+  /** On a node's internal listener: where its peers open theirs. */
+  peer: '/peer',
+  problemType: 'application/problem+json',
+});
+
+/** 200 of `GET /route`. Times in milliseconds: `expiresAt` since the epoch, `expiresIn` from now. */
+export interface RouteAnswer {
+  readonly userId: string;
+  readonly nodeId: string;
+  /** Ready to open as it is. */
+  readonly url: string;
+  readonly fallbackUrl?: string;
+  readonly ticket: string;
+  readonly expiresAt: number;
+  readonly expiresIn: number;
+  readonly ring: { readonly index: string; readonly checksum: string };
+}
+
+/** One answer of `GET /owner` and `POST /owner`: where to push to, and the 60 s token for it. */
+export interface OwnerAnswer {
+  readonly userId: string;
+  readonly nodeId: string;
+  readonly internalUrl: string;
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly ring: { readonly index: string; readonly checksum: string };
+}
+
+/** A member as `GET /ring` shows it. */
+export interface RingDocumentMember {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly publicUrl: string;
+  readonly internalUrl: string;
+  readonly weight: number;
+  /** Only members that are `up` are in the ring. */
+  readonly state: string;
+}
+
+/** 200 of `GET /ring`. */
+export interface RingDocument {
+  readonly index: string;
+  readonly checksum: string;
+  /** Ring format, as docs/ring.md specifies it. */
+  readonly format: number;
+  readonly members: readonly RingDocumentMember[];
+}
+
+/** Body, or element of a body's array, of `POST /publish`. */
+export interface PublishRequest {
+  readonly to: PublishTarget;
+  readonly data: unknown;
+  readonly id?: string;
+  readonly ephemeral?: boolean;
+}
+
+/** Answer to one {@link PublishRequest}. */
+export interface PublishAnswer {
+  readonly id: string;
+  readonly reached?: number;
+  readonly position?: Position;
+  readonly duplicate?: boolean;
+  readonly results?: readonly TargetResult[];
+  readonly error?: { readonly code: ErrorCode; readonly message: string; readonly retryable: boolean };
+}
+
+/** A session as `GET /sessions?userId=` shows it. */
+export interface SessionInfo {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly nodeId: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** RFC 9457, with the members that Ringway adds. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly retryAfterMs?: number;
+}
