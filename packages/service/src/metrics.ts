@@ -1,0 +1,23 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Gauge, type Registry } from 'prom-client';
+
+/**
+ * Adds `ringway_eventloop_lag_seconds` to a registry: the longest delay of the event loop since the last scrape, beyond
+ * the sampling interval of 10 ms.
+ *
+ * @returns the function that ends the measurement.
+ */
+export function measureEventLoopLag(registry: Registry): () => void {
+  const histogram = monitorEventLoopDelay({ resolution: 10 });
+  histogram.enable();
+  new Gauge({
+    name: 'ringway_eventloop_lag_seconds',
+    help: 'Longest delay of the event loop since the last scrape.',
+    registers: [registry],
+    collect() {
+      this.set(Math.max(0, histogram.max / 1e9 - 0.01));
+      histogram.reset();
+    },
+  });
+  return () => histogram.disable();
+}
