@@ -1,5 +1,5 @@
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
@@ -46,14 +46,10 @@ const children = new WeakMap<Logger, WeakRef<Logger>[]>();
 export function createLogger(options: LoggerOptions): Logger {
   const { name, level = 'info', pretty = process.stdout.isTTY === true, destination } = options;
   const born: WeakRef<Logger>[] = [];
-  const output = pretty
-    ? PinoPretty({
-        colorize: true,
-        ignore: 'pid,hostname',
-        sync: true,
-        ...(destination ? { destination } : {}),
-      })
-    : (destination ?? pino.destination({ dest: 1, sync: true }));
+  const plain = destination ?? pino.destination({ dest: 1, sync: true });
+  // pino-pretty's formatter, not its stream: what was logged before an exit has been written by then
+  const format = pretty ? prettyFactory({ colorize: true, ignore: 'pid,hostname' }) : undefined;
+  const output = format ? { write: (line: string) => plain.write(format(line)) } : plain;
   const root = pino(
     {
       name,
