@@ -18,6 +18,7 @@ export {
   setLogLevel,
 } from './log.ts';
 export { measureEventLoopLag } from './metrics.ts';
+export { isLoopback, originAllowed, originProblem } from './origins.ts';
 export {
   type Address,
   formatAddress,
@@ -41,6 +42,16 @@ export {
 export { type SettingProblem, SettingsError } from './settings-error.ts';
 export { settingsHelp, settingsMarkdown } from './settings-help.ts';
 export { type RunOptions, runUntilSignal } from './shutdown.ts';
+export {
+  readTls,
+  readTls,
+  type TlsFiles,
+  type TlsFiles,
+  type TlsMaterial,
+  type TlsMaterial,
+  tlsFiles,
+  tlsFiles,
+} from './tls.ts';
 export {
   CLUSTER_TTL_SECONDS,
   CLUSTER_TYPE,

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { SettingsError } from './settings-error.ts';
+
+/** Paths of a certificate (with its chain) and its key, both PEM, and the names of the settings that gave them. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** PEM texts for node:https and node:tls. */
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/**
+ * Pairs two settings: both or neither.
+ *
+ * @param names of the settings, for messages.
+ * @throws SettingsError when only one of them is given.
+ */
+export function tlsFiles(
+  names: { readonly cert: string; readonly key: string },
+  cert: string | undefined,
+  key: string | undefined,
+): TlsFiles | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined)
+    throw new SettingsError([{ name: names.cert, expected: `a file, since ${names.key} is given` }]);
+  if (key === undefined)
+    throw new SettingsError([{ name: names.key, expected: `a file, since ${names.cert} is given` }]);
+  return Object.freeze({ cert, key });
+}
+
+/**
+ * Reads a certificate and its key and checks that they belong together.
+ *
+ * @throws SettingsError
+ */
+export function readTls(files: TlsFiles): TlsMaterial {
+  const read = (name: string, file: string): Buffer => {
+    try {
+      return readFileSync(file);
+    } catch (cause) {
+      throw new SettingsError([{ name, given: file, expected: 'a file that can be read' }], { cause });
+    }
+  };
+  const material = { cert: read('certificate', files.cert), key: read('key', files.key) };
+  try {
+    createSecureContext(material);
+  } catch (cause) {
+    throw new SettingsError(
+      [
+        {
+          name: 'certificate',
+          given: files.cert,
+          expected: `a PEM certificate that belongs to the key in ${files.key}`,
+        },
+      ],
+      { cause },
+    );
+  }
+  return material;
+}
