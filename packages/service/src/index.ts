@@ -42,16 +42,7 @@ export {
 export { type SettingProblem, SettingsError } from './settings-error.ts';
 export { settingsHelp, settingsMarkdown } from './settings-help.ts';
 export { type RunOptions, runUntilSignal } from './shutdown.ts';
-export {
-  readTls,
-  readTls,
-  type TlsFiles,
-  type TlsFiles,
-  type TlsMaterial,
-  type TlsMaterial,
-  tlsFiles,
-  tlsFiles,
-} from './tls.ts';
+export { readTls, type TlsFiles, type TlsMaterial, tlsFiles } from './tls.ts';
 export {
   CLUSTER_TTL_SECONDS,
   CLUSTER_TYPE,
