@@ -1,0 +1,201 @@
+import { type LinkClose, type LinkOptions, type ResolvedLinkOptions, resolveLinkOptions } from './options.ts';
+import { closeGracefully, discard, SOCKET_OPEN, type SocketLike } from './socket.ts';
+import type { LinkState } from './state.ts';
+
+/** Close code of a connection that ended without one (RFC 6455, 7.1.5). */
+const ABNORMAL = 1006;
+
+/** So many short connections in a row may ask for another at once; after that `again` waits like any other. */
+const MAX_SHORT_AGAIN = 2;
+
+/** What an attempt or a wait must give back when it is left. */
+type Leave = () => void;
+
+/**
+ * One WebSocket that comes back: dials, opens, and after every end does what `afterClose` says. It knows nothing of
+ * what is sent, so a client's link to its node and a node's link to its peer are the same machine.
+ */
+export class Link {
+  readonly #options: ResolvedLinkOptions;
+  #state: LinkState = { name: 'idle' };
+  #leave: Leave | undefined;
+  /** Attempts in a row that failed or did not last. */
+  #failures = 0;
+  #stopping: Promise<void> = Promise.resolve();
+
+  constructor(options: LinkOptions) {
+    this.#options = resolveLinkOptions(options);
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Bytes that wait to be sent; 0 when the link is not open. */
+  get bufferedAmount(): number {
+    return this.#state.name === 'open' ? this.#state.socket.bufferedAmount : 0;
+  }
+
+  /** Begins to connect. Does nothing while the link is at work already. */
+  start(): void {
+    if (this.#state.name !== 'idle' && this.#state.name !== 'stopped') return;
+    this.#failures = 0;
+    this.#connect();
+  }
+
+  /**
+   * Ends the link; `afterClose` is not asked. Resolves when the socket is closed. The state is `stopped` at once, and
+   * {@link start} begins anew.
+   */
+  stop(code = 1000, reason = ''): Promise<void> {
+    const state = this.#state;
+    if (state.name === 'idle' || state.name === 'stopped') return this.#stopping;
+    const { clock, closeGraceMs } = this.#options;
+    if (state.name === 'open')
+      this.#stopping = closeGracefully(state.socket, code, reason, clock, closeGraceMs);
+    this.#setState({ name: 'stopped', code, reason });
+    return this.#stopping;
+  }
+
+  /** Sends on the open socket; false, and nothing is sent or kept, when there is none. */
+  send(data: string | Uint8Array<ArrayBuffer>): boolean {
+    const state = this.#state;
+    if (state.name !== 'open' || state.socket.readyState !== SOCKET_OPEN) return false;
+    state.socket.send(data);
+    return true;
+  }
+
+  /**
+   * Gives up the connection, or the attempt, that the caller knows to be dead: no goodbye is said or awaited, and
+   * `afterClose` gets this code.
+   */
+  drop(reason: string, code = ABNORMAL): void {
+    const state = this.#state;
+    if (state.name === 'open') {
+      discard(state.socket);
+      this.#ended({ code, reason, opened: true, uptimeMs: this.#options.clock.now() - state.since });
+    } else if (state.name === 'connecting') {
+      this.#ended({ code, reason, opened: false, uptimeMs: 0 });
+    }
+  }
+
+  /** Cuts a wait short. A connection, or an attempt under way, is left alone: see {@link drop}. */
+  reconnectNow(): void {
+    if (this.#state.name === 'waiting') this.#connect();
+  }
+
+  /**
+   * The given open socket takes over, whatever the link was doing; the one before is told goodbye. False, and the
+   * socket is discarded, when the link is not at work or the socket is no longer open. `onOpen` is not called: the
+   * caller has used the socket before.
+   */
+  replace(socket: SocketLike, code = 1000, reason = ''): boolean {
+    const state = this.#state;
+    if (state.name === 'idle' || state.name === 'stopped' || socket.readyState !== SOCKET_OPEN) {
+      discard(socket);
+      return false;
+    }
+    const { clock, closeGraceMs } = this.#options;
+    if (state.name === 'open') void closeGracefully(state.socket, code, reason, clock, closeGraceMs);
+    this.#listen(socket);
+    this.#setState({ name: 'open', socket, since: clock.now() });
+    return true;
+  }
+
+  /** The one place where the state changes. What the old state had under way is left first. */
+  #setState(next: LinkState, leave?: Leave): void {
+    const old = this.#state;
+    const leaveOld = this.#leave;
+    this.#leave = leave;
+    this.#state = next;
+    leaveOld?.();
+    this.#options.onState?.({ old, new: next });
+  }
+
+  #connect(): void {
+    const { clock, connectTimeoutMs, dial } = this.#options;
+    const abort = new AbortController();
+    const mine: LinkState = { name: 'connecting', attempt: this.#failures };
+    let socket: SocketLike | undefined;
+    const timeout = (what: string) =>
+      clock.setTimeout(() => this.drop(`${what} took more than ${connectTimeoutMs} ms`), connectTimeoutMs);
+    let timer = timeout('dialling');
+    this.#setState(mine, () => {
+      clock.clearTimeout(timer);
+      abort.abort();
+      if (socket && this.#socket() !== socket) discard(socket);
+    });
+    if (this.#state !== mine) return;
+
+    const dialled = (made: SocketLike): void => {
+      if (this.#state !== mine) {
+        discard(made);
+        return;
+      }
+      socket = made;
+      clock.clearTimeout(timer);
+      timer = timeout('opening');
+      this.#listen(made);
+      if (made.readyState === SOCKET_OPEN) this.#opened(made);
+    };
+    const failed = (error: unknown): void => {
+      if (this.#state !== mine) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ended({ code: ABNORMAL, reason, opened: false, uptimeMs: 0, error });
+    };
+    void Promise.resolve()
+      .then(() => dial(mine.attempt, abort.signal))
+      .then(dialled, failed);
+  }
+
+  #socket(): SocketLike | undefined {
+    return this.#state.name === 'open' ? this.#state.socket : undefined;
+  }
+
+  #listen(socket: SocketLike): void {
+    // a browser would hand out Blobs, which are read asynchronously and so out of order
+    if (socket.binaryType === 'blob') socket.binaryType = 'arraybuffer';
+    const { onMessage } = this.#options;
+    socket.onopen = () => this.#opened(socket);
+    socket.onmessage = (event: { data: unknown }) => {
+      const { data } = event;
+      if (typeof data === 'string' || data instanceof Uint8Array) onMessage?.(data, socket);
+      else if (data instanceof ArrayBuffer) onMessage?.(new Uint8Array(data), socket);
+    };
+    // an error is always followed by a close, which says all that there is to know
+    socket.onerror = () => {};
+    socket.onclose = (event: { code: number; reason: string }) => {
+      const state = this.#state;
+      const opened = state.name === 'open';
+      const uptimeMs = opened ? this.#options.clock.now() - state.since : 0;
+      this.#ended({ code: event.code || ABNORMAL, reason: event.reason, opened, uptimeMs });
+    };
+  }
+
+  #opened(socket: SocketLike): void {
+    this.#setState({ name: 'open', socket, since: this.#options.clock.now() });
+    if (this.#socket() === socket) this.#options.onOpen?.(socket);
+  }
+
+  #ended(close: LinkClose): void {
+    const before = this.#state;
+    const { minUptimeMs, afterClose, backoff, random, clock } = this.#options;
+    if (close.opened && close.uptimeMs >= minUptimeMs) this.#failures = 0;
+    const verdict = afterClose(close);
+    // whoever was asked may have stopped, replaced or dropped meanwhile
+    if (this.#state !== before) return;
+    if (verdict === 'stop') {
+      this.#setState({ name: 'stopped', code: close.code, reason: close.reason });
+      return;
+    }
+    const attempt = this.#failures++;
+    if (verdict === 'again' && attempt < MAX_SHORT_AGAIN) {
+      this.#connect();
+      return;
+    }
+    const least = typeof verdict === 'object' ? verdict.afterMs : 0;
+    const waitMs = least + backoff(attempt, random());
+    const timer = clock.setTimeout(() => this.#connect(), waitMs);
+    this.#setState({ name: 'waiting', attempt, waitMs }, () => clock.clearTimeout(timer));
+  }
+}
