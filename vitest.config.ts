@@ -10,7 +10,12 @@ export default defineConfig({
       {
         resolve: { conditions },
         ssr,
-        test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
       },
       {
         resolve: { conditions },
