@@ -1,1 +1,24 @@
-export {};
+export {
+  ClosedError,
+  ForbiddenError,
+  IdConflictError,
+  InvalidRequestError,
+  NoNodesError,
+  OptionError,
+  PushError,
+  type PushErrorFields,
+  RateLimitedError,
+  ServerFaultError,
+  TooBigError,
+  UnauthenticatedError,
+  UnavailableError,
+  UnknownOutcomeError,
+} from './errors.ts';
+export { type LocatorSourceOptions, locatorSource } from './locator-source.ts';
+export { type Identity, mintPushToken } from './minted-tokens.ts';
+export type { PushOptions } from './options.ts';
+export type { NodeTokens, PushMember, PushRing, RingSource, SourceContext, TokenIssuer } from './port.ts';
+export type { PublishResult } from './publication.ts';
+export { type PublishItem, type PublishOptions, RingwayPush } from './push.ts';
+export { RawJson, rawJson } from './raw-json.ts';
+export type { TlsOptions } from './transport.ts';

@@ -1,0 +1,252 @@
+import {
+  HTTP,
+  isChannel,
+  isUserId,
+  type PublishTarget,
+  type SessionInfo,
+  userChannel,
+} from '@ringway/protocol';
+import { Delivery } from './delivery.ts';
+import { failureOf, toError } from './delivery-answer.ts';
+import { ClosedError, InvalidRequestError, OptionError, PushError, UnavailableError } from './errors.ts';
+import { Homes } from './homes.ts';
+import { Lanes } from './lanes.ts';
+import { MintedTokens } from './minted-tokens.ts';
+import { duration, type PushOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { issuesTokens, type NodeTokens, type RingSource } from './port.ts';
+import { Publication, type PublishResult } from './publication.ts';
+import { dataText } from './raw-json.ts';
+import { Transport } from './transport.ts';
+
+/** How one publish is made. */
+export interface PublishOptions {
+  /** Unique for this backend's name; a retry with the same id is stored once. Random when left out. */
+  readonly id?: string;
+  /** Sent at most once, not stored, never retried once sent. */
+  readonly ephemeral?: boolean;
+  /** How long it may take in all, milliseconds. Default: the SDK's `timeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+/** One element of {@link RingwayPush.publishMany}. */
+export interface PublishItem extends PublishOptions {
+  readonly to: PublishTarget;
+  readonly data: unknown;
+}
+
+const PAUSE_MS = 100;
+
+/**
+ * Publishes straight to the node that owns a channel. Reads and keeps the ring from its first use until `close`.
+ *
+ * Publishes to one channel reach it in the order of the calls. What is not answered is sent again with the same id, to
+ * the successor too, until it is, or until its time is up.
+ */
+export class RingwayPush {
+  readonly #options: ResolvedOptions;
+  readonly #source: RingSource;
+  readonly #transport: Transport;
+  readonly #tokens: NodeTokens;
+  readonly #homes: Homes;
+  readonly #delivery: Delivery;
+  readonly #lanes = new Lanes<Publication>();
+  readonly #pending = new Set<Publication>();
+  #flushing = false;
+  #closed = false;
+
+  /** @throws OptionError */
+  constructor(options: PushOptions) {
+    const resolved = resolveOptions(options);
+    const { source, keys, cluster, name, attemptTimeoutMs, random } = resolved;
+    this.#options = resolved;
+    this.#source = source;
+    this.#transport = new Transport(resolved.tls);
+    const minted = keys && new MintedTokens({ keys, cluster, name });
+    if (minted) this.#tokens = minted;
+    else if (issuesTokens(source)) this.#tokens = source.tokens();
+    else throw new OptionError('clusterKeys', 'required with this source, which hands out no tokens');
+    this.#homes = new Homes(source);
+    this.#delivery = new Delivery({
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      attemptTimeoutMs,
+      random,
+      done: (channel) => this.#done(channel),
+    });
+    source.start({
+      transport: this.#transport,
+      random,
+      ...(minted && { mint: (audience) => minted.mint(audience) }),
+    });
+  }
+
+  /**
+   * Publishes to a channel (`user:<id>`, `group:<name>`, `all`) or to a list of users. A list resolves with a result
+   * for each user, of which some may have failed; a single channel's failure rejects.
+   * @throws PushError (as a rejection)
+   */
+  publish(to: PublishTarget, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
+    try {
+      return this.#enqueue({ ...options, to, data });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Publishes all of them, one request for each home. Never rejects; outcomes are in the order of the items. */
+  publishMany(items: readonly PublishItem[]): Promise<PromiseSettledResult<PublishResult>[]> {
+    return Promise.allSettled(items.map(({ to, data, ...options }) => this.publish(to, data, options)));
+  }
+
+  /** The user's sessions, on whichever nodes. @throws PushError (as a rejection) */
+  async sessions(userId: string): Promise<readonly SessionInfo[]> {
+    const body = (await this.#ask('GET', userId, '')) as { readonly sessions: readonly SessionInfo[] };
+    return body.sessions;
+  }
+
+  /**
+   * Ends the user's sessions for good; with `banSeconds` new ones are refused for so long.
+   * @returns how many were ended, as the home knew it
+   * @throws PushError (as a rejection)
+   */
+  async kick(userId: string, options: { readonly banSeconds?: number } = {}): Promise<number> {
+    const { banSeconds } = options;
+    const query = banSeconds === undefined ? '' : `&banSeconds=${banSeconds}`;
+    const body = (await this.#ask('DELETE', userId, query)) as { readonly kicked: number };
+    return body.kicked;
+  }
+
+  /** Resolves when the ring has been read. @throws PushError (as a rejection) why it was not, when the time is up */
+  async ready(timeoutMs: number = this.#options.timeoutMs): Promise<void> {
+    await this.#until(timeoutMs, () => {
+      const ring = this.#homes.ring();
+      if (!(ring instanceof PushError)) return { value: undefined };
+      return { problem: ring };
+    });
+  }
+
+  /** The version of the ring last read. */
+  ringVersion(): { readonly index: string; readonly checksum: string } | undefined {
+    const ring = this.#source.current();
+    return ring && { index: ring.index, checksum: ring.checksum };
+  }
+
+  /** Ends everything; what is still under way rejects with ClosedError. May be called twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const publication of this.#pending) {
+      publication.fail(new ClosedError('closed before it was answered', { id: publication.id }));
+    }
+    await this.#source.close();
+    await this.#transport.close();
+  }
+
+  #enqueue({
+    to,
+    data,
+    id = this.#options.makeId(),
+    ephemeral = false,
+    timeoutMs,
+  }: PublishItem): Promise<PublishResult> {
+    if (this.#closed) throw new ClosedError('this RingwayPush was closed', { id });
+    if (typeof id !== 'string' || id === '' || id.length > 256) {
+      throw new InvalidRequestError('bad_request', 'id: expected a text of 1 to 256 characters');
+    }
+    const publication = new Publication({
+      id,
+      to,
+      channels: channelsOf(to),
+      data: dataText(data),
+      ephemeral,
+      timeoutMs: timeoutMs === undefined ? this.#options.timeoutMs : duration('timeoutMs', timeoutMs),
+    });
+    this.#pending.add(publication);
+    this.#lanes.add(publication);
+    this.#flushSoon();
+    const forget = (): void => {
+      this.#pending.delete(publication);
+    };
+    publication.promise.then(forget, forget);
+    return publication.promise;
+  }
+
+  /** What comes in one turn of the loop goes out together. */
+  #flushSoon(): void {
+    if (this.#flushing || !this.#lanes.hasReady) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      void this.#delivery.deliver(this.#lanes.take());
+    });
+  }
+
+  #done(channel: string): void {
+    this.#lanes.done(channel);
+    this.#flushSoon();
+  }
+
+  /** A request about one user to its home; safe to repeat. */
+  async #ask(method: 'GET' | 'DELETE', userId: string, query: string): Promise<unknown> {
+    if (!isUserId(userId))
+      throw new InvalidRequestError('invalid_user_id', 'userId: expected 1 to 256 bytes of UTF-8');
+    const channel = userChannel(userId);
+    return this.#until(this.#options.timeoutMs, async () => {
+      const ring = this.#homes.ring();
+      if (ring instanceof PushError) return { problem: ring };
+      const member = this.#homes.of(ring, channel);
+      const reply = await this.#transport.call({
+        method,
+        url: `${member.internalUrl}${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`,
+        token: await this.#tokens.tokenFor(member.id),
+        timeoutMs: this.#options.attemptTimeoutMs,
+      });
+      if (reply.kind === 'answer') {
+        if (reply.status === 200) return { value: JSON.parse(reply.text) };
+        return { problem: toError(failureOf(reply.status, reply.text), { to: channel }) };
+      }
+      this.#homes.suspect(member.id);
+      return {
+        problem: new UnavailableError(`${member.id} does not answer`, { to: channel, cause: reply.cause }),
+      };
+    });
+  }
+
+  /** Repeats until there is a value, a problem that will not pass, or no time left. */
+  async #until<T>(
+    timeoutMs: number,
+    attempt: () => Promise<{ value: T } | { problem: PushError }> | { value: T } | { problem: PushError },
+  ): Promise<T> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      if (this.#closed) throw new ClosedError('this RingwayPush was closed');
+      const outcome = await attempt();
+      if ('value' in outcome) return outcome.value;
+      if (!outcome.problem.retryable || performance.now() > deadline) throw outcome.problem;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * this.#options.random()));
+    }
+  }
+}
+
+function channelsOf(to: PublishTarget): readonly string[] {
+  if (typeof to === 'string') {
+    if (isChannel(to)) return [to];
+    throw new InvalidRequestError(
+      'invalid_channel',
+      `to: expected user:<id>, group:<name> or all, got ${JSON.stringify(to)}`,
+    );
+  }
+  if (!Array.isArray(to?.users) || to.users.length === 0) {
+    throw new InvalidRequestError(
+      'bad_request',
+      'to: expected a channel, or { users: [...] } with at least one user',
+    );
+  }
+  const channels = new Set<string>();
+  for (const user of to.users) {
+    if (!isUserId(user))
+      throw new InvalidRequestError('invalid_user_id', `to.users: not a user id: ${JSON.stringify(user)}`);
+    channels.add(userChannel(user));
+  }
+  return [...channels];
+}
