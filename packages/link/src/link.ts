@@ -1,5 +1,5 @@
 import { type LinkClose, type LinkOptions, type ResolvedLinkOptions, resolveLinkOptions } from './options.ts';
-import { closeGracefully, discard, SOCKET_OPEN, type SocketLike } from './socket.ts';
+import { closeGracefully, detach, discard, SOCKET_OPEN, type SocketLike } from './socket.ts';
 import type { LinkState } from './state.ts';
 
 /** Close code of a connection that ended without one (RFC 6455, 7.1.5). */
@@ -143,9 +143,8 @@ export class Link {
       const reason = error instanceof Error ? error.message : String(error);
       this.#ended({ code: ABNORMAL, reason, opened: false, uptimeMs: 0, error });
     };
-    void Promise.resolve()
-      .then(() => dial(mine.attempt, abort.signal))
-      .then(dialled, failed);
+    const attempt = async (): Promise<SocketLike> => dial(mine.attempt, abort.signal);
+    void attempt().then(dialled, failed);
   }
 
   #socket(): SocketLike | undefined {
@@ -165,6 +164,7 @@ export class Link {
     // an error is always followed by a close, which says all that there is to know
     socket.onerror = () => {};
     socket.onclose = (event: { code: number; reason: string }) => {
+      detach(socket);
       const state = this.#state;
       const opened = state.name === 'open';
       const uptimeMs = opened ? this.#options.clock.now() - state.since : 0;
