@@ -1,3 +1,5 @@
+import { MAX_WEIGHT } from '@ringway/ring';
+
 /** A node as the membership knows it: what it says of itself, once for each start. Immutable. */
 export interface Member {
   /** Name of the node, stable across restarts: 1 to 64 of `A-Z a-z 0-9 . _ -`, the first a letter or a digit. */
@@ -8,7 +10,7 @@ export interface Member {
   readonly publicUrl: string;
   /** Where nodes and backends reach it: `http://…` or `https://…`, at most 512 bytes. */
   readonly internalUrl: string;
-  /** Share of the ring relative to the others: a positive number, 1 by default. */
+  /** Share of the ring relative to the others: above 0, at most 1000; 1 is usual. */
   readonly weight: number;
   /** Format of the ring that the node builds; members of an unknown format stay out of the ring. */
   readonly ringFormat: number;
@@ -38,7 +40,8 @@ export function memberProblem(member: Member): string | undefined {
   if (!isUrl(member.publicUrl, ['ws:', 'wss:'])) return 'publicUrl: a ws: or wss: URL of at most 512 bytes';
   if (!isUrl(member.internalUrl, ['http:', 'https:']))
     return 'internalUrl: an http: or https: URL of at most 512 bytes';
-  if (!(Number.isFinite(member.weight) && member.weight > 0)) return 'weight: a positive number';
+  if (!(member.weight > 0 && member.weight <= MAX_WEIGHT))
+    return `weight: a number above 0, at most ${MAX_WEIGHT}`;
   if (!isVersion(member.ringFormat)) return 'ringFormat: a whole number from 1';
   const { min, max } = member.protocol;
   if (!isVersion(min) || !isVersion(max) || max < min)
