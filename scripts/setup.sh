@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# setup.sh [PART...]  installs what the parts need, and is quiet about what is there already.
+#   npm         packages of the lock file, Node 24 among them       (run, and everything else)
+#   consul      the Consul binary, into .tools/consul               (test)
+#   redis, chromium, websockets, wrk   from Debian by apt-get       (test; wrk for the benches)
+# Without a PART: all of them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(npm consul redis chromium websockets wrk)
+
+wants() {
+  local part
+  for part in "${parts[@]}"; do [ "$part" = "$1" ] && return 0; done
+  return 1
+}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+chromium=${RINGWAY_TEST_CHROMIUM:-/usr/bin/chromium}
+missing=()
+lacks() { missing+=("$1"); }
+
+if wants npm; then command -v npm >/dev/null || lacks npm; fi
+if wants redis; then command -v redis-server >/dev/null || lacks redis-server; fi
+if wants chromium; then [ -x "$chromium" ] || lacks chromium; fi
+if wants wrk; then command -v wrk >/dev/null || lacks wrk; fi
+# Debian's own Python: another one on PATH does not see Debian's packages.
+if wants websockets; then /usr/bin/python3 -c 'import websockets' 2>/dev/null || lacks python3-websockets; fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    say "missing: ${missing[*]}. There is no apt-get here: install them by hand."
+    exit 1
+  fi
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    as_root=(sudo -n)
+    if ! sudo -n true 2>/dev/null; then
+      say "missing: ${missing[*]}. Run this once as root, then again:"
+      say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+      exit 1
+    fi
+  fi
+  # Two runs at once would meet at dpkg's lock: wait for it rather than fail.
+  apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+  say "installing ${missing[*]} by apt-get"
+  log=$(mktemp)
+  if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    say "apt-get could not install: ${missing[*]}"
+    exit 1
+  fi
+  rm -f "$log"
+fi
+
+if wants npm; then
+  stamp=node_modules/.ringway-lock
+  lock=$(sha256sum <package-lock.json)
+  fresh() { [ -x node_modules/.bin/node ] && [ "$(cat "$stamp" 2>/dev/null)" = "$lock" ]; }
+  if ! fresh; then
+    mkdir -p .tools
+    exec 9>.tools/npm.lock
+    flock 9
+    if ! fresh; then
+      # In place where something is installed already: npm ci would first delete it under whoever is running.
+      install=(npm ci)
+      [ -d node_modules ] && install=(npm install --no-save)
+      say "${install[*]}"
+      "${install[@]}" --no-fund --no-audit --loglevel=error >&2
+      if ! node_modules/.bin/node --version >/dev/null; then
+        say 'npm left no working node_modules/.bin/node (the package node@24): are install scripts switched off?'
+        exit 1
+      fi
+      printf '%s\n' "$lock" >"$stamp"
+    fi
+    exec 9>&-
+  fi
+fi
+
+if wants consul && [ -z "${RINGWAY_TEST_CONSUL:-}" ] && [ ! -x .tools/consul/usr/bin/consul ]; then
+  say 'Consul, from the Debian archive'
+  scripts/get-consul.sh .tools/consul >&2
+fi
