@@ -8,6 +8,9 @@ const ABNORMAL = 1006;
 /** So many short connections in a row may ask for another at once; after that `again` waits like any other. */
 const MAX_SHORT_AGAIN = 2;
 
+/** What {@link Link.replace} did. */
+export type Replaced = { readonly taken: false } | { readonly taken: true; readonly before?: SocketLike };
+
 /** What an attempt or a wait must give back when it is left. */
 type Leave = () => void;
 
@@ -85,21 +88,22 @@ export class Link {
   }
 
   /**
-   * The given open socket takes over, whatever the link was doing; the one before is told goodbye. False, and the
-   * socket is discarded, when the link is not at work or the socket is no longer open. `onOpen` is not called: the
-   * caller has used the socket before.
+   * The given open socket takes over, whatever the link was doing. The one before, if there was one, is handed back:
+   * what it still delivers goes on to `onMessage`, its end no longer matters, and the caller says goodbye to it with
+   * {@link closeGracefully}. Where the link is not at work, or the socket is not open, nothing is taken and the socket
+   * is discarded. `onOpen` is not called: the caller has used the socket before.
    */
-  replace(socket: SocketLike, code = 1000, reason = ''): boolean {
+  replace(socket: SocketLike): Replaced {
     const state = this.#state;
     if (state.name === 'idle' || state.name === 'stopped' || socket.readyState !== SOCKET_OPEN) {
       discard(socket);
-      return false;
+      return { taken: false };
     }
-    const { clock, closeGraceMs } = this.#options;
-    if (state.name === 'open') void closeGracefully(state.socket, code, reason, clock, closeGraceMs);
+    const before = this.#socket();
+    if (before) before.onclose = null;
     this.#listen(socket);
-    this.#setState({ name: 'open', socket, since: clock.now() });
-    return true;
+    this.#setState({ name: 'open', socket, since: this.#options.clock.now() });
+    return before ? { taken: true, before } : { taken: true };
   }
 
   /** The one place where the state changes. What the old state had under way is left first. */
@@ -114,12 +118,13 @@ export class Link {
 
   #connect(): void {
     const { clock, connectTimeoutMs, dial } = this.#options;
+    const dialTimeoutMs = this.#options.dialTimeoutMs ?? connectTimeoutMs;
     const abort = new AbortController();
     const mine: LinkState = { name: 'connecting', attempt: this.#failures };
     let socket: SocketLike | undefined;
-    const timeout = (what: string) =>
-      clock.setTimeout(() => this.drop(`${what} took more than ${connectTimeoutMs} ms`), connectTimeoutMs);
-    let timer = timeout('dialling');
+    const timeout = (what: string, ms: number) =>
+      clock.setTimeout(() => this.drop(`${what} took more than ${ms} ms`), ms);
+    let timer = timeout('dialling', dialTimeoutMs);
     this.#setState(mine, () => {
       clock.clearTimeout(timer);
       abort.abort();
@@ -134,7 +139,7 @@ export class Link {
       }
       socket = made;
       clock.clearTimeout(timer);
-      timer = timeout('opening');
+      timer = timeout('opening', connectTimeoutMs);
       this.#listen(made);
       if (made.readyState === SOCKET_OPEN) this.#opened(made);
     };

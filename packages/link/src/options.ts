@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly backoff?: BackoffPolicy;
   /** Bound of each of the two steps of an attempt, `dial` and opening. */
   readonly connectTimeoutMs?: number;
+  /** Bound of `dial` alone, where it differs. */
+  readonly dialTimeoutMs?: number;
   /** Failed attempts are forgotten once a connection has lasted this long. */
   readonly minUptimeMs?: number;
   /** How long {@link Link.stop} waits for the other side's goodbye. */
@@ -66,8 +68,9 @@ export function resolveLinkOptions(options: LinkOptions): ResolvedLinkOptions {
   for (const name of ['dial', 'afterClose', 'backoff', 'random'] as const) {
     if (typeof resolved[name] !== 'function') throw new TypeError(`${name} must be a function`);
   }
-  for (const name of ['connectTimeoutMs', 'minUptimeMs', 'closeGraceMs'] as const) {
+  for (const name of ['connectTimeoutMs', 'dialTimeoutMs', 'minUptimeMs', 'closeGraceMs'] as const) {
     const value = resolved[name];
+    if (value === undefined) continue;
     if (!Number.isFinite(value) || value < 0) {
       throw new RangeError(`${name} must be a number of milliseconds, 0 or more; it is ${value}`);
     }

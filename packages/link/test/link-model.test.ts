@@ -1,5 +1,6 @@
 import {
   type AfterClose,
+  discard,
   Link,
   type LinkClose,
   type LinkState,
@@ -116,7 +117,8 @@ const steps: fc.Arbitrary<Step>[] = [
       const socket = new FakeSocket();
       socket.readyState = 1;
       stage.sockets.push(socket);
-      stage.link.replace(socket);
+      const replaced = stage.link.replace(socket);
+      if (replaced.taken && replaced.before) discard(replaced.before);
     },
   }),
 ];

@@ -1,6 +1,14 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { type AfterClose, Link, type LinkClose, type LinkOptions, type LinkStateName } from '@ringway/link';
+import {
+  type AfterClose,
+  closeGracefully,
+  Link,
+  type LinkClose,
+  type LinkOptions,
+  type LinkStateName,
+  systemClock,
+} from '@ringway/link';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { FakeClock, FakeSocket, settle } from './fakes.ts';
@@ -117,7 +125,7 @@ test('stop says goodbye, and what was sent before it arrives', async () => {
   expect(closes).toEqual([]);
 });
 
-test('a socket that is replaced goes with a goodbye, the new one goes on', async () => {
+test('a socket that is replaced is read until it is closed, the new one goes on', async () => {
   const got: (string | Uint8Array)[] = [];
   const { link, closes } = made({ onMessage: (data) => got.push(data) });
   link.start();
@@ -127,10 +135,15 @@ test('a socket that is replaced goes with a goodbye, the new one goes on', async
   const [after] = (await once(server, 'connection')) as [WebSocket];
   await once(candidate, 'open');
   const goodbye = once(before, 'close');
-  expect(link.replace(candidate, 1000, 'moved')).toBe(true);
-  expect((await goodbye)[0]).toBe(1000);
+  const replaced = link.replace(candidate);
+  if (!replaced.taken || !replaced.before) throw new Error('the candidate was not taken');
+  before.send('from the old one');
+  await vi.waitFor(() => expect(got).toEqual(['from the old one']));
   after.send('from the new one');
-  await vi.waitFor(() => expect(got).toEqual(['from the new one']));
+  await vi.waitFor(() => expect(got).toEqual(['from the old one', 'from the new one']));
+  await closeGracefully(replaced.before, 1000, 'moved', systemClock, 2_000);
+  expect((await goodbye)[0]).toBe(1000);
+  expect(link.state.name).toBe('open');
   expect(closes).toEqual([]);
 });
 
