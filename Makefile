@@ -26,7 +26,7 @@ types: ## the TypeScript compiler over everything
 	@npm run --silent types
 
 unit: ## unit, property and conformance tests
-	@scripts/setup.sh npm consul redis
+	@scripts/setup.sh
 	@npm run --silent unit
 
 e2e: ## end-to-end tests over real processes

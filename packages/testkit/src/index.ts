@@ -1,3 +1,5 @@
+export { type Certificate, createTestCa, type TestCa } from './certificates.ts';
+export { chromiumBinary, launchChromium } from './chromium.ts';
 export {
   ConsulAgent,
   ConsulCluster,
@@ -10,3 +12,6 @@ export {
 } from './consul.ts';
 export { freePort, freePorts } from './ports.ts';
 export { type Exit, type LaunchOptions, launch, RunningProcess } from './process.ts';
+export { type RedisOptions, RedisServer, startRedis } from './redis.ts';
+export { type ProxyTarget, startTcpProxy, TcpProxy } from './tcp-proxy.ts';
+export { type WaitOptions, WaitTimeoutError, waitFor } from './wait-for.ts';
