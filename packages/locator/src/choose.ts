@@ -1,4 +1,4 @@
-import type { MemberEntry } from '@ringway/membership';
+import type { Member } from '@ringway/membership';
 import { userChannel } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
 
@@ -7,7 +7,7 @@ export const MAX_AVOID = 4;
 
 /** Where a user is sent. `avoided` when it is not the user's home, because the caller asked to avoid that. */
 export interface Choice {
-  readonly member: MemberEntry;
+  readonly member: Member;
   readonly avoided: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface Choice {
  * is as good as any. Undefined on an empty ring.
  */
 export function chooseMember(
-  ring: Ring<MemberEntry>,
+  ring: Ring<Member>,
   userId: string,
   avoid: readonly string[],
 ): Choice | undefined {

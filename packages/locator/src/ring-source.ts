@@ -1,19 +1,14 @@
-import type { MemberEntry } from '@ringway/membership';
+import type { Member, MemberEntry } from '@ringway/membership';
 import type { Ring } from '@ringway/ring';
 
-/** The ring and the members at one moment. */
-export interface RingView {
-  readonly ring: Ring<MemberEntry>;
-  /** All that are listed, those out of the ring included. */
-  readonly members: readonly MemberEntry[];
-}
-
-/** What the locator needs of a ring watcher. */
+/** What the locator needs of a ring watcher; `RingWatcher` of @ringway/membership fits. */
 export interface RingSource {
-  /** Undefined before the first read. */
-  readonly current: RingView | undefined;
-  /** Calls the listener after each swap. @returns the function that ends it. */
-  onChange(listener: () => void): () => void;
-  /** Milliseconds since the registry last confirmed the ring; `Infinity` before the first time. */
-  sinceConfirmed(): number;
+  /** The ring to use now; empty before the first read. */
+  readonly current: Ring<Member>;
+  /** All listed members, also those outside the ring; undefined before the first read. */
+  readonly snapshot: { readonly members: readonly MemberEntry[] } | undefined;
+  /** Seconds since the registry last confirmed the ring; `Infinity` before the first read. */
+  ageSeconds(): number;
+  /** Calls the listener after each change of who is in the ring. @returns the function that ends it. */
+  subscribe(listener: () => void): () => void;
 }

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import type { Member } from '@ringway/membership';
+import {
+  ERRORS,
+  HTTP,
+  isUserId,
+  type OwnerAnswer,
+  type RouteAnswer,
+  type TicketClaims,
+} from '@ringway/protocol';
+import type { Ring } from '@ringway/ring';
+import {
+  CLUSTER_TTL_SECONDS,
+  type KeyFamily,
+  mintClusterToken,
+  mintTicket,
+  ticketAudience,
+  ticketExpiry,
+} from '@ringway/service';
+import { InvalidUserIdError } from './auth/errors.ts';
+import type { Caller } from './auth/port.ts';
+import { chooseMember } from './choose.ts';
+import { ProblemError } from './problem.ts';
+import type { RingSource } from './ring-source.ts';
+
+/** What a {@link Router} works with. */
+export interface RouterOptions {
+  readonly cluster: string;
+  readonly source: RingSource;
+  readonly ticketKeys: KeyFamily;
+  readonly clusterKeys: KeyFamily;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+const NO_NODES_RETRY_MS = 1000;
+
+/** Answers who goes where, from the ring as it is at this moment. */
+export class Router {
+  readonly #options: RouterOptions;
+  // Unique among all locators without a random number a ticket; tickets are signed, so ids need not be unguessable.
+  readonly #run = randomBytes(12).toString('base64url');
+  #count = 0;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends a caller to the home of its channel, or to the first member after it that is not to be avoided.
+   *
+   * @throws ProblemError `not_ready`, `no_nodes`
+   */
+  route(caller: Caller, avoid: readonly string[]): RouteAnswer {
+    const { cluster, ticketKeys, now } = this.#options;
+    const ring = this.#ring();
+    const choice = chooseMember(ring, caller.userId, avoid);
+    if (!choice) throw noNodes();
+    const { member, avoided } = choice;
+    const at = now();
+    const exp = ticketExpiry(at);
+    const claims: TicketClaims = {
+      iss: cluster,
+      sub: caller.userId,
+      aud: ticketAudience(member.id, member.incarnation),
+      exp,
+      jti: `${this.#run}${(this.#count++).toString(36)}`,
+      ...(caller.exp === undefined ? undefined : { sexp: caller.exp }),
+      ring: ring.version,
+      cap: caller.cap,
+      ...(avoided ? { via: 'avoid' as const, avoid } : undefined),
+    };
+    const ticket = mintTicket(ticketKeys, claims);
+    return {
+      userId: caller.userId,
+      nodeId: member.id,
+      url: socketUrl(member, ticket),
+      ticket,
+      expiresAt: exp * 1000,
+      expiresIn: exp * 1000 - at,
+      ring: ring.version,
+    };
+  }
+
+  /**
+   * The homes of users, each with a token to push to it in the name of the subject.
+   *
+   * @throws ProblemError `not_ready`, `no_nodes` | InvalidUserIdError
+   */
+  owners(subject: string, userIds: readonly string[]): OwnerAnswer[] {
+    const { cluster, clusterKeys, now } = this.#options;
+    const ring = this.#ring();
+    const at = now();
+    const expiresAt = (Math.floor(at / 1000) + CLUSTER_TTL_SECONDS) * 1000;
+    const tokens = new Map<string, string>();
+    return userIds.map((userId) => {
+      if (!isUserId(userId)) throw new InvalidUserIdError('userId');
+      const choice = chooseMember(ring, userId, []);
+      if (!choice) throw noNodes();
+      const { id, internalUrl } = choice.member;
+      const token =
+        tokens.get(id) ??
+        mintClusterToken(clusterKeys, { iss: cluster, sub: subject, aud: id, scope: 'push', now: at });
+      tokens.set(id, token);
+      return { userId, nodeId: id, internalUrl, token, expiresAt, ring: ring.version };
+    });
+  }
+
+  #ring(): Ring<Member> {
+    const { current, snapshot } = this.#options.source;
+    if (!snapshot)
+      throw new ProblemError('not_ready', ERRORS.not_ready.means, { retryAfterMs: NO_NODES_RETRY_MS });
+    return current;
+  }
+}
+
+function noNodes(): ProblemError {
+  return new ProblemError('no_nodes', ERRORS.no_nodes.means, { retryAfterMs: NO_NODES_RETRY_MS });
+}
+
+/**
+ * Where a client opens its socket: the member's public URL, which may carry a path prefix
+ * (`wss://ws.example.com/n/node-2`), then `/ws` and the ticket. A ticket's characters need no escaping.
+ */
+export function socketUrl({ publicUrl }: Member, ticket: string): string {
+  return `${publicUrl.endsWith('/') ? publicUrl.slice(0, -1) : publicUrl}${HTTP.socket}?ticket=${ticket}`;
+}

@@ -1,0 +1,82 @@
+import { HTTP, isUserId } from '@ringway/protocol';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { InvalidUserIdError } from '../auth/errors.ts';
+import type { Authenticate, Caller } from '../auth/port.ts';
+import { sendProblem } from '../base-app.ts';
+import type { LocatorMetrics } from '../metrics.ts';
+import { ProblemError, problemOf } from '../problem.ts';
+import type { RateLimiter } from '../rate-limit.ts';
+import type { Router } from '../router.ts';
+import { problems, routeAnswer, routeQuery } from '../schemas.ts';
+
+/** What `/route` is made of. */
+export interface RouteOptions {
+  readonly authenticate: Authenticate;
+  readonly limiter: RateLimiter;
+  readonly router: Router;
+  readonly metrics: LocatorMetrics;
+  readonly onFault: (error: unknown) => void;
+}
+
+interface RouteQuery {
+  readonly userId?: string;
+  readonly avoid?: readonly string[];
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
+/** `GET /route`: who asks, may they, where to. Without a promise where the authentication needs none. */
+export function routeRoutes(app: FastifyInstance, options: RouteOptions): void {
+  const { authenticate, limiter, router, metrics, onFault } = options;
+
+  const answer = (caller: Caller, query: RouteQuery, began: number, reply: FastifyReply): FastifyReply => {
+    const { userId } = query;
+    if (userId !== undefined && userId !== caller.userId) {
+      if (!isUserId(userId)) throw new InvalidUserIdError('parameter userId');
+      throw new ProblemError('forbidden', 'userId is not the caller’s own');
+    }
+    const wait = limiter.take(caller.userId, began);
+    if (wait > 0)
+      throw new ProblemError('rate_limited', 'too many requests of this caller', { retryAfterMs: wait });
+    const found = router.route(caller, query.avoid ?? NONE);
+    metrics.route('ok', (performance.now() - began) / 1000);
+    return reply.header('cache-control', 'no-store').send(found);
+  };
+
+  const refuse = (error: unknown, began: number, reply: FastifyReply): FastifyReply => {
+    const problem = problemOf(error);
+    if (problem.code === 'internal') onFault(error);
+    metrics.route(problem.code, (performance.now() - began) / 1000);
+    return sendProblem(reply, problem);
+  };
+
+  app.get<{ Querystring: RouteQuery }>(
+    HTTP.route,
+    {
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['public'],
+        summary: 'Where to connect',
+        description:
+          'The node that owns the caller, and a ticket that opens one session there within 30 seconds.',
+        security: [{ caller: [] }],
+        querystring: routeQuery,
+        response: { 200: routeAnswer, ...problems(400, 401, 403, 429, 503) },
+      },
+      errorHandler: (error, _request, reply) => refuse(error, performance.now(), reply),
+    },
+    (request, reply) => {
+      const began = performance.now();
+      const { query } = request;
+      try {
+        const caller = authenticate({ headers: request.headers, userId: query.userId });
+        if (!(caller instanceof Promise)) return answer(caller, query, began, reply);
+        return caller
+          .then((known) => answer(known, query, began, reply))
+          .catch((error) => refuse(error, began, reply));
+      } catch (error) {
+        return refuse(error, began, reply);
+      }
+    },
+  );
+}
