@@ -16,7 +16,7 @@ export const SYSTEM_CLOCK: Clock = Object.freeze({
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.max(0, ms));
       signal?.addEventListener('abort', done);
     });
   },

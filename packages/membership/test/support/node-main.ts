@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { consulMembership } from '../../src/index.ts';
 import { clusterSigner, member } from './members.ts';
 
-const { id, incarnation, address } = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
+const { id, incarnation, address, service } = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
 const server = createServer((request, response) => {
   response.statusCode = request.url === '/healthz' ? 200 : 404;
   response.end();
@@ -16,7 +16,11 @@ server.listen(0, '127.0.0.1', () => {
 });
 
 async function register(internalUrl: string): Promise<void> {
-  const membership = consulMembership({ address: address ?? '', signer: clusterSigner() });
+  const membership = consulMembership({
+    address: address ?? '',
+    service: service ?? '',
+    signer: clusterSigner(),
+  });
   const say = (word: string) => () => void process.stdout.write(`${word}\n`);
   const self = member(id ?? '', { incarnation: incarnation ?? '', internalUrl });
   const registration = await membership.register(self, {
@@ -24,7 +28,6 @@ async function register(internalUrl: string): Promise<void> {
     restored: say('restored'),
     replaced: say('replaced'),
   });
-  say('ready')();
   process.once('SIGTERM', () => {
     void registration
       .leave()
@@ -32,4 +35,5 @@ async function register(internalUrl: string): Promise<void> {
       .then(() => membership.close())
       .then(() => server.close());
   });
+  say('ready')();
 }

@@ -97,6 +97,7 @@ export class LocalNode implements AsyncDisposable {
 export async function launchNode(
   address: string,
   id: string,
+  service: string,
   incarnation = `${id}-start-1`,
 ): Promise<RunningProcess> {
   const node = await launch({
@@ -105,7 +106,7 @@ export async function launchNode(
     args: [
       '--conditions=@ringway/source',
       join(import.meta.dirname, 'node-main.ts'),
-      JSON.stringify({ id, incarnation, address }),
+      JSON.stringify({ id, incarnation, address, service }),
     ],
   });
   await node.waitForOutput(/^ready$/m);
@@ -115,7 +116,7 @@ export async function launchNode(
 /** A ring watcher with its history. */
 export class Observed implements AsyncDisposable {
   readonly watcher: RingWatcher;
-  /** Each ring that was published, as its members' ids. */
+  /** Each ring after the first, as its members' ids. */
   readonly rings: string[][] = [];
   readonly rejected: string[] = [];
   /** How many members were held each time that changed. */
@@ -148,6 +149,7 @@ export class Observed implements AsyncDisposable {
   static async start(address: string, options: Partial<ConsulMembershipOptions> = {}): Promise<Observed> {
     const observed = new Observed(address, options);
     await observed.watcher.start();
+    observed.rings.length = 0;
     return observed;
   }
 
