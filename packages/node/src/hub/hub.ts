@@ -1,0 +1,175 @@
+import { type Position, samePosition } from '@ringway/protocol';
+import type { Delivery, LocalChannels, Router } from '../router/port.ts';
+import { whenever } from '../router/whenever.ts';
+import { frame, messageFrame } from '../session/frames.ts';
+import type { Session } from '../session/session.ts';
+import { type Joiner, LocalChannel } from './local-channel.ts';
+
+/** Messages read at a time to fill a hole. */
+const PAGE = 256;
+
+/** What the router asks that concerns sessions and not channels. */
+export interface HubEvents {
+  onKick(channel: string, banSeconds: number): void;
+  onRelieved(): void;
+}
+
+/** The sessions of this node by channel: hands each message to those that subscribed, once and in order. */
+export class Hub implements LocalChannels {
+  private readonly router: Router;
+  private readonly events: HubEvents;
+  private readonly channels = new Map<string, LocalChannel>();
+  /** Messages written to sessions. */
+  delivered = 0;
+  /** Messages dropped because they had been delivered before. */
+  repeats = 0;
+  gaps = 0;
+
+  constructor(router: Router, events: HubEvents) {
+    this.router = router;
+    this.events = events;
+  }
+
+  /** Subscribes a session; `joined` is called when the home knows, in this very turn where this node is the home. */
+  subscribe(name: string, joiner: Joiner): LocalChannel {
+    let channel = this.channels.get(name);
+    if (channel && !channel.joiners) {
+      channel.sessions.push(joiner.session);
+      this.router.resubscribe(name, channel.sessions.length);
+      joiner.joined(channel);
+      return channel;
+    }
+    if (channel) {
+      channel.joiners?.push(joiner);
+      return channel;
+    }
+    channel = new LocalChannel(name);
+    channel.joiners?.push(joiner);
+    this.channels.set(name, channel);
+    const opened = channel;
+    this.router.subscribe(name, 1, {
+      accepted: (start) => this.accepted(opened, start),
+      failed: () => {
+        if (this.channels.get(name) !== opened) return;
+        this.channels.delete(name);
+        for (const waiting of opened.joiners ?? []) waiting.failed();
+      },
+    });
+    return channel;
+  }
+
+  unsubscribe(channel: LocalChannel, session: Session): void {
+    const { joiners, sessions, name } = channel;
+    const at = sessions.indexOf(session);
+    if (at >= 0) {
+      sessions[at] = sessions[sessions.length - 1] as Session;
+      sessions.pop();
+    } else if (joiners) {
+      channel.joiners = joiners.filter((joiner) => joiner.session !== session);
+    }
+    if (this.channels.get(name) !== channel) return;
+    if (sessions.length === 0 && !channel.joiners?.length) {
+      this.channels.delete(name);
+      this.router.unsubscribe(name);
+    } else this.router.resubscribe(name, sessions.length);
+  }
+
+  get(name: string): LocalChannel | undefined {
+    return this.channels.get(name);
+  }
+
+  get size(): number {
+    return this.channels.size;
+  }
+
+  deliver(name: string, delivery: Delivery, ordered: 'here' | 'elsewhere'): number {
+    const channel = this.channels.get(name);
+    if (!channel || channel.sessions.length === 0) return 0;
+    const { position, previous } = delivery;
+    if (position && previous) {
+      const at = channel.position;
+      if (!at || channel.filling) return 0;
+      if (!samePosition(previous, at)) {
+        if (position.epoch === at.epoch && position.seq <= at.seq) this.repeats++;
+        else this.fill(channel);
+        return 0;
+      }
+      channel.position = position;
+      if (channel.isRepeat(delivery)) {
+        this.repeats++;
+        return 0;
+      }
+      if (ordered === 'elsewhere') channel.remember(delivery);
+    }
+    const text = messageFrame(channel.quoted, delivery);
+    const { sessions } = channel;
+    for (const session of sessions) session.deliver(channel, text);
+    this.delivered += sessions.length;
+    return sessions.length;
+  }
+
+  continueFrom(name: string, start: Position): void {
+    const channel = this.channels.get(name);
+    if (!channel?.position || samePosition(channel.position, start)) return;
+    if (start.epoch === channel.position.epoch && start.seq < channel.position.seq) return;
+    this.gap(channel, start);
+  }
+
+  positionOf(name: string): Position | undefined {
+    return this.channels.get(name)?.position;
+  }
+
+  kick(channel: string, banSeconds: number): void {
+    this.events.onKick(channel, banSeconds);
+  }
+
+  relieved(): void {
+    this.events.onRelieved();
+  }
+
+  *held(): Iterable<{ channel: string; point: number; position: Position | undefined; sessions: number }> {
+    for (const { name, point, position, sessions } of this.channels.values()) {
+      yield { channel: name, point, position, sessions: sessions.length };
+    }
+  }
+
+  private accepted(channel: LocalChannel, start: Position): void {
+    const joiners = channel.joiners ?? [];
+    channel.joiners = undefined;
+    channel.position = start;
+    if (this.channels.get(channel.name) !== channel) return;
+    for (const { session } of joiners) channel.sessions.push(session);
+    if (joiners.length > 1) this.router.resubscribe(channel.name, joiners.length);
+    for (const joiner of joiners) joiner.joined(channel);
+  }
+
+  /** Messages were missed: reads them from the log, and what came meanwhile, until the channel is where the log is. */
+  private fill(channel: LocalChannel): void {
+    const since = channel.position;
+    if (!since) return;
+    channel.filling = true;
+    whenever(
+      this.router.history(channel.name, since, PAGE),
+      ({ start, messages }) => {
+        channel.filling = false;
+        if (this.channels.get(channel.name) !== channel) return;
+        if (!samePosition(start, since)) this.gap(channel, start);
+        for (const message of messages) this.deliver(channel.name, message, 'elsewhere');
+        if (messages.length > 0) this.fill(channel);
+      },
+      () => {
+        // the home cannot be read now: registering with it anew, which the router does, begins where it stands
+        channel.filling = false;
+      },
+    );
+  }
+
+  private gap(channel: LocalChannel, start: Position): void {
+    const after = channel.position as Position;
+    channel.position = start;
+    if (start.epoch !== after.epoch) channel.epochChanged();
+    this.gaps++;
+    const text = frame({ type: 'gap', channel: channel.name, after, upTo: start });
+    for (const session of channel.sessions) session.deliver(channel, text);
+  }
+}

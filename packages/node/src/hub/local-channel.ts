@@ -1,0 +1,59 @@
+import type { Position } from '@ringway/protocol';
+import { keyPoint } from '@ringway/ring';
+import type { Delivery } from '../router/port.ts';
+import type { Session } from '../session/session.ts';
+import { quote } from '../text.ts';
+
+/** So many messages back a repeat is recognised after a change of epoch. */
+const RECENT = 32;
+
+/** A session that waits for its channel to be accepted by the home. */
+export interface Joiner {
+  readonly session: Session;
+  joined(channel: LocalChannel): void;
+  failed(): void;
+}
+
+/** A channel with sessions on this node. */
+export class LocalChannel {
+  readonly name: string;
+  /** The name as a JSON string on the wire. */
+  readonly quoted: string;
+  /** The name's place on the ring. */
+  readonly point: number;
+  readonly sessions: Session[] = [];
+  /** Who waits for the home's answer; undefined once it has come. */
+  joiners: Joiner[] | undefined = [];
+  /** The last message that was taken; undefined until the home has answered. */
+  position: Position | undefined;
+  /** A hole is being read from the log; what comes meanwhile will be read too. */
+  filling = false;
+  private recent: string[] | undefined;
+  private recentAt = 0;
+  /** After a change of epoch the new home's log may hold what the old one had sent already: so many are compared. */
+  private suspects = 0;
+
+  constructor(name: string) {
+    this.name = name;
+    this.quoted = quote(name);
+    this.point = keyPoint(name);
+  }
+
+  /** The stream goes on in another epoch. */
+  epochChanged(): void {
+    this.suspects = this.recent ? RECENT : 0;
+  }
+
+  /** Whether this message was delivered before, under a position of another epoch. */
+  isRepeat({ from, id }: Delivery): boolean {
+    if (this.suspects === 0) return false;
+    this.suspects--;
+    return this.recent?.includes(from + id) === true;
+  }
+
+  /** To be recognised should it come again. Only what another node ordered can: this node's own log finds repeats itself. */
+  remember({ from, id }: Delivery): void {
+    this.recent ??= [];
+    this.recent[this.recentAt++ % RECENT] = from + id;
+  }
+}

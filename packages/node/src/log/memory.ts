@@ -1,0 +1,194 @@
+import { type Position, samePosition } from '@ringway/protocol';
+import type { Appended, Log, LoggedMessage, LogMessage, LogRead } from './port.ts';
+
+/** Bounds of the memory log. All of them hold at once. */
+export interface MemoryLogOptions {
+  /** Names this home's epoch; unique over all starts of all nodes. */
+  readonly epoch: string;
+  /** Most messages kept for a channel. */
+  readonly channelMessages: number;
+  /** Most bytes kept over all channels, as an estimate of what they take in memory. */
+  readonly totalBytes: number;
+  /** Age after which a message is dropped, in milliseconds. */
+  readonly retentionMs: number;
+  /** Most channels whose place is remembered. */
+  readonly channels: number;
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number;
+}
+
+interface Entry extends LoggedMessage {
+  readonly at: number;
+}
+
+/** What an entry takes beside its text: the object, its place in the queue, the dedupe index. */
+const ENTRY_BYTES = 200;
+
+function bytesOf(entry: LogMessage): number {
+  return ENTRY_BYTES + entry.from.length + 2 * entry.id.length + entry.data.length;
+}
+
+/** Positions of messages in one channel, the oldest first, in a queue that drops from its front without moving the rest. */
+class ChannelLog {
+  head: Position;
+  entries: (Entry | undefined)[] = [];
+  first = 0;
+  /** (from, id) -> entry, for the entries that can be repeated. */
+  index: Map<string, Entry> | undefined;
+
+  constructor(head: Position) {
+    this.head = head;
+  }
+
+  get count(): number {
+    return this.entries.length - this.first;
+  }
+
+  at(i: number): Entry {
+    return this.entries[this.first + i] as Entry;
+  }
+
+  dropFirst(): Entry {
+    const entry = this.at(0);
+    this.entries[this.first++] = undefined;
+    if (this.first > 32 && this.first * 2 > this.entries.length) {
+      this.entries = this.entries.slice(this.first);
+      this.first = 0;
+    }
+    if (entry.dedupe) this.index?.delete(entry.from + entry.id);
+    return entry;
+  }
+}
+
+/**
+ * The log in memory. Its epoch belongs to this start of this home: whoever comes with a position of another epoch is
+ * told a gap and gets what this epoch holds.
+ *
+ * A channel that is dropped because too many are remembered raises `floor`, the place at which a channel without a record
+ * stands, so that a position is never used twice; who comes back to it after that may be told a gap where nothing was
+ * missed, never the reverse.
+ */
+export class MemoryLog implements Log {
+  private readonly options: MemoryLogOptions;
+  private readonly channels = new Map<string, ChannelLog>();
+  private floor: Position;
+  private bytes = 0;
+
+  constructor(options: MemoryLogOptions) {
+    this.options = options;
+    this.floor = { epoch: options.epoch, seq: 0 };
+  }
+
+  /** Estimate of the memory that the kept messages take. */
+  get keptBytes(): number {
+    return this.bytes;
+  }
+
+  head(channel: string): Position {
+    return this.channels.get(channel)?.head ?? this.floor;
+  }
+
+  append(channel: string, message: LogMessage): Appended {
+    let log = this.channels.get(channel);
+    if (!log) log = this.open(channel);
+    const key = message.dedupe ? message.from + message.id : '';
+    if (message.dedupe) {
+      const known = log.index?.get(key);
+      if (known) {
+        if (known.data !== message.data) return { kind: 'conflict' };
+        return { kind: 'duplicate', position: known.position };
+      }
+    }
+    const at = this.options.now();
+    const previous = log.head;
+    const position = { epoch: previous.epoch, seq: previous.seq + 1 };
+    const { from, id, data, dedupe } = message;
+    const entry: Entry = { from, id, data, dedupe, position, previous, at };
+    log.head = position;
+    log.entries.push(entry);
+    if (dedupe) {
+      log.index ??= new Map();
+      log.index.set(key, entry);
+    }
+    this.bytes += bytesOf(entry);
+    this.trim(log, at);
+    if (this.bytes > this.options.totalBytes) this.makeRoom();
+    return { kind: 'appended', message: entry };
+  }
+
+  read(channel: string, since: Position | undefined, limit: number): LogRead {
+    const log = this.channels.get(channel);
+    if (!log) return { start: this.floor, messages: [] };
+    this.trim(log, this.options.now());
+    if (since && samePosition(since, log.head)) return { start: log.head, messages: [] };
+    let from = 0;
+    if (since && since.epoch === this.options.epoch && log.count > 0) {
+      const missed = since.seq - log.at(0).previous.seq;
+      if (missed > 0 && missed <= log.count) from = missed;
+    }
+    const messages: LoggedMessage[] = [];
+    for (let i = from; i < log.count && messages.length < limit; i++) messages.push(log.at(i));
+    return { start: messages[0]?.previous ?? log.head, messages };
+  }
+
+  tail(channel: string, count: number): LogRead {
+    const log = this.channels.get(channel);
+    if (!log) return { start: this.floor, messages: [] };
+    this.trim(log, this.options.now());
+    const messages: LoggedMessage[] = [];
+    for (let i = Math.max(0, log.count - count); i < log.count; i++) messages.push(log.at(i));
+    return { start: messages[0]?.previous ?? log.head, messages };
+  }
+
+  /** Drops what is too old. To be called now and then: appends and reads look only at their own channel. */
+  sweep(): void {
+    const now = this.options.now();
+    for (const log of this.channels.values()) this.trim(log, now);
+    while (this.channels.size > this.options.channels) this.forgetOldest();
+  }
+
+  close(): Promise<void> {
+    this.channels.clear();
+    this.bytes = 0;
+    return Promise.resolve();
+  }
+
+  private open(channel: string): ChannelLog {
+    const log = new ChannelLog(this.floor);
+    this.channels.set(channel, log);
+    if (this.channels.size > this.options.channels) this.forgetOldest();
+    return log;
+  }
+
+  private trim(log: ChannelLog, now: number, age = this.options.retentionMs): void {
+    const oldest = now - age;
+    while (log.count > this.options.channelMessages || (log.count > 0 && log.at(0).at < oldest)) {
+      this.bytes -= bytesOf(log.dropFirst());
+    }
+  }
+
+  /** Over the total: what is oldest over all channels goes, down to nine tenths, so that this is not done at every append. */
+  private makeRoom(): void {
+    const now = this.options.now();
+    const enough = this.options.totalBytes * 0.9;
+    for (let age = this.options.retentionMs / 2; this.bytes > enough; age /= 2) {
+      for (const log of this.channels.values()) this.trim(log, now, age < 1 ? -1 : age);
+    }
+  }
+
+  /** The channel first written to, of those that hold no message any more where there is one. */
+  private forgetOldest(): void {
+    let oldest: [string, ChannelLog] | undefined;
+    for (const entry of this.channels) {
+      oldest ??= entry;
+      if (entry[1].count > 0) continue;
+      oldest = entry;
+      break;
+    }
+    if (!oldest) return;
+    const [name, log] = oldest;
+    while (log.count > 0) this.bytes -= bytesOf(log.dropFirst());
+    if (log.head.seq > this.floor.seq) this.floor = log.head;
+    this.channels.delete(name);
+  }
+}

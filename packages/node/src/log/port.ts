@@ -1,0 +1,57 @@
+import type { Position } from '@ringway/protocol';
+
+/** What is stored of a message. `key` and `data` are wire text. */
+export interface LogMessage {
+  /** `<from><id>`, each as a JSON string: what dedupe goes by. */
+  readonly from: string;
+  readonly id: string;
+  readonly data: string;
+  /** False where no repeat can come, because the id was made by the entry node for a publish that asked for no answer. */
+  readonly dedupe: boolean;
+}
+
+/** A message with its place. `previous` is the position of the message before it in the channel. */
+export interface LoggedMessage extends LogMessage {
+  readonly position: Position;
+  readonly previous: Position;
+}
+
+/** Outcome of an append. */
+export type Appended =
+  | { readonly kind: 'appended'; readonly message: LoggedMessage }
+  /** The same (from, id) was stored before, with the same data: this is where. */
+  | { readonly kind: 'duplicate'; readonly position: Position }
+  /** The same (from, id) was stored before, with other data. Nothing was stored. */
+  | { readonly kind: 'conflict' };
+
+/**
+ * What a channel holds after a position. `start` is where the messages begin: `messages[0].previous`, or the head when
+ * there are none. Where `start` is not the position asked for, what lies between cannot be read any more: a gap.
+ */
+export interface LogRead {
+  readonly start: Position;
+  readonly messages: readonly LoggedMessage[];
+}
+
+/**
+ * PORT. The log of channels, written by a channel's home alone.
+ *
+ * - An append gives the message the next position of its channel, or finds that it is there already. Appends to one
+ *   channel take effect in the order of the calls.
+ * - `head` is the position of the last message, or the place before the first. Every channel has one, also a channel
+ *   that nobody has written to.
+ * - `read` gives messages in order, each one's `previous` being the one before, without holes.
+ * - An adapter bounds what it keeps; what it has dropped shows as a gap, never as silence.
+ * - Answers come as a value where the adapter has it at hand (memory), else as a promise. A rejected promise means that
+ *   the outcome is not known.
+ * - Whoever made the log closes it.
+ */
+export interface Log {
+  head(channel: string): Position | Promise<Position>;
+  append(channel: string, message: LogMessage): Appended | Promise<Appended>;
+  /** `since` undefined: from the oldest kept message on. At most `limit` messages, the first ones. */
+  read(channel: string, since: Position | undefined, limit: number): LogRead | Promise<LogRead>;
+  /** The last `count` messages. */
+  tail(channel: string, count: number): LogRead | Promise<LogRead>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,130 @@
+import { measureEventLoopLag } from '@ringway/service';
+import { Counter, Gauge, Registry } from 'prom-client';
+
+/** Plain counters by label: a message must not pay for a metrics library, a scrape may. */
+export class Tally {
+  private readonly counts = new Map<string, number>();
+
+  add(label: string, by = 1): void {
+    this.counts.set(label, (this.counts.get(label) ?? 0) + by);
+  }
+
+  entries(): Iterable<[string, number]> {
+    return this.counts.entries();
+  }
+}
+
+/** Where the values come from when a scrape asks. */
+export interface MetricsSources {
+  sessions(): number;
+  readonly sessionsLimit: number;
+  guests(): number;
+  channels(): number;
+  peers(): { readonly open: number; readonly wanted: number };
+  relayFrames(): number;
+  delivered(): number;
+  repeats(): number;
+  gaps(): number;
+  dropped(): number;
+  mismatches(): number;
+  sendBufferBytes(): number;
+  logBytes(): number;
+  ringAgeSeconds(): number;
+  ringMembers(): number;
+  readonly publishes: Tally;
+  readonly closes: Tally;
+  readonly refused: Tally;
+  readonly membersRejected: Tally;
+}
+
+/** The metrics of one node, in a registry of its own: several nodes may live in one process. */
+export function nodeMetrics(sources: MetricsSources): { readonly registry: Registry; close(): void } {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  const counter = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  };
+  const tally = (name: string, help: string, label: string, from: Tally): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, count] of from.entries()) this.inc({ [label]: value }, count);
+      },
+    });
+  };
+  gauge('ringway_sessions', 'Sessions on this node.', () => sources.sessions());
+  gauge('ringway_sessions_limit', 'Most sessions that this node takes.', () => sources.sessionsLimit);
+  gauge('ringway_channels', 'Channels with sessions on this node.', () => sources.channels());
+  gauge('ringway_guest_channels', 'Channels with sessions on this node whose home is another node.', () =>
+    sources.guests(),
+  );
+  gauge('ringway_peer_links', 'Links to peers that are open.', () => sources.peers().open);
+  gauge('ringway_peer_links_wanted', 'Links to peers that there should be.', () => sources.peers().wanted);
+  gauge('ringway_send_buffer_bytes', 'Bytes that clients have not taken yet.', () =>
+    sources.sendBufferBytes(),
+  );
+  gauge('ringway_log_bytes', 'Memory that the kept messages take, as an estimate.', () => sources.logBytes());
+  gauge('ringway_ring_age_seconds', 'Seconds since the registry last confirmed the ring.', () =>
+    sources.ringAgeSeconds(),
+  );
+  gauge('ringway_ring_members', 'Members of the ring.', () => sources.ringMembers());
+  counter(
+    'ringway_relay_frames_total',
+    'Publications that came from peers, and deliveries sent to peers.',
+    () => sources.relayFrames(),
+  );
+  counter('ringway_delivered_total', 'Messages written to sessions.', () => sources.delivered());
+  counter('ringway_repeats_total', 'Messages that were not delivered because they had been before.', () =>
+    sources.repeats(),
+  );
+  counter('ringway_gaps_total', 'Gaps told to the sessions of a channel.', () => sources.gaps());
+  counter('ringway_publishes_dropped_total', 'Publishes without an answer that could not be placed.', () =>
+    sources.dropped(),
+  );
+  counter('ringway_ring_mismatch_total', 'Batches from peers that see another ring.', () =>
+    sources.mismatches(),
+  );
+  tally('ringway_publishes_total', 'Publishes by what became of them.', 'result', sources.publishes);
+  tally(
+    'ringway_closes_total',
+    'Sessions and upgrades that were ended, by close code.',
+    'code',
+    sources.closes,
+  );
+  tally(
+    'ringway_refused_total',
+    'What was refused before it was a session, by reason.',
+    'reason',
+    sources.refused,
+  );
+  tally(
+    'ringway_members_rejected_total',
+    'Registrations kept out of the ring, by reason.',
+    'reason',
+    sources.membersRejected,
+  );
+  const stopLag = measureEventLoopLag(registry);
+  return { registry, close: stopLag };
+}

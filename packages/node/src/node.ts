@@ -1,0 +1,383 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { type Member, type Membership, type Registration, RingWatcher } from '@ringway/membership';
+import { PROTOCOL } from '@ringway/protocol';
+import { RING_FORMAT } from '@ringway/ring';
+import {
+  BasicService,
+  type KeyFamily,
+  type Logger,
+  readTls,
+  type Service,
+  type TlsFiles,
+  tlsFiles,
+} from '@ringway/service';
+import { type Addresses, addressesOf } from './addresses.ts';
+import { internalApp } from './http/internal-app.ts';
+import { PublicListener } from './http/public-listener.ts';
+import { newIncarnation } from './incarnation.ts';
+import { MemoryLog } from './log/memory.ts';
+import { nodeMetrics, Tally } from './metrics.ts';
+import { Peers } from './peers/peers.ts';
+import { RingRouter } from './router/ring-router.ts';
+import { Sessions } from './session/sessions.ts';
+import { Tickets } from './session/tickets.ts';
+import type { NodeSettings } from './settings.ts';
+
+/** What the node counts of the registry that it reads. Hand it to an adapter as its hooks. */
+export interface MembershipHooks {
+  /** A registration was kept out of the ring. */
+  rejected(reason: string): void;
+}
+
+export interface NodeOptions {
+  readonly settings: NodeSettings;
+  /**
+   * Who is in the cluster; a function is called once and given what the node counts. A membership that was handed in
+   * ready made is not closed by the node, one that it had made is.
+   */
+  readonly membership: Membership | ((hooks: MembershipHooks) => Membership);
+  readonly ticketKeys: KeyFamily;
+  readonly clusterKeys: KeyFamily;
+  readonly logger: Logger;
+  /** A random number in [0, 1). Default Math.random. */
+  readonly random?: () => number;
+}
+
+/** A running node. */
+export interface Node extends Service {
+  readonly id: string;
+  /** Names this start of the node. */
+  readonly incarnation: string;
+  /** Where clients and where peers reach it; known once it runs. */
+  readonly addresses: Addresses;
+  /** Sessions that it holds now. */
+  readonly sessions: number;
+  /** New origins and renewed certificates (those in the files that the settings name) for connections from now on. */
+  reload(settings: NodeSettings): void;
+}
+
+/** How long past the closing of the last session a client may take to answer the goodbye, in milliseconds. */
+const GOODBYE_MS = 1_000;
+const SWEEP_MS = 1_000;
+const MAX_REMEMBERED_TICKETS = 1_000_000;
+
+/** A node made of its parts; nothing happens before `start`. */
+export function createNode(options: NodeOptions): Node {
+  return new RingwayNode(options);
+}
+
+class RingwayNode extends BasicService implements Node {
+  readonly id: string;
+  readonly incarnation: string;
+  private readonly parts: Parts;
+
+  constructor(options: NodeOptions) {
+    const parts = new Parts(options);
+    super({
+      name: `node ${options.settings.nodeId}`,
+      starting: () => parts.start(),
+      stopping: () => parts.stop(),
+    });
+    this.parts = parts;
+    this.id = options.settings.nodeId;
+    this.incarnation = parts.incarnation;
+  }
+
+  get addresses(): Addresses {
+    const { addresses } = this.parts;
+    if (!addresses) throw new Error('the node does not listen yet');
+    return addresses;
+  }
+
+  get sessions(): number {
+    return this.parts.sessions.size;
+  }
+
+  reload(settings: NodeSettings): void {
+    this.parts.reload(settings);
+  }
+}
+
+/** The parts of a node and the order in which they come and go. */
+class Parts {
+  readonly incarnation = newIncarnation(Date.now());
+  readonly sessions: Sessions;
+  addresses: Addresses | undefined;
+  private readonly options: NodeOptions;
+  private readonly logger: Logger;
+  private readonly membership: Membership;
+  private readonly watcher: RingWatcher;
+  private readonly log: MemoryLog;
+  private readonly router: RingRouter;
+  private readonly listener: PublicListener;
+  private readonly internal: ReturnType<typeof internalApp>;
+  private readonly metrics: { close(): void };
+  private readonly publicTls: TlsFiles | undefined;
+  private readonly internalTls: TlsFiles | undefined;
+  private readonly closes = new Tally();
+  private readonly membersRejected = new Tally();
+  private readonly refused = new Tally();
+  private origins: readonly string[];
+  private registration: Registration | undefined;
+  private sweeper: NodeJS.Timeout | undefined;
+  private mismatches = 0;
+  private rereading = false;
+
+  constructor(options: NodeOptions) {
+    const { settings, logger, clusterKeys, ticketKeys } = options;
+    const { nodeId, cluster } = settings;
+    const now = (): number => performance.now();
+    const wallClock = (): number => Date.now();
+    this.options = options;
+    this.logger = logger;
+    this.origins = settings.origins;
+    this.publicTls = tlsFiles(
+      { cert: 'RINGWAY_PUBLIC_CERT', key: 'RINGWAY_PUBLIC_KEY' },
+      settings.publicCert,
+      settings.publicKey,
+    );
+    this.internalTls = tlsFiles(
+      { cert: 'RINGWAY_INTERNAL_CERT', key: 'RINGWAY_INTERNAL_KEY' },
+      settings.internalCert,
+      settings.internalKey,
+    );
+    this.membership =
+      typeof options.membership === 'function'
+        ? options.membership({ rejected: (reason) => this.membersRejected.add(reason) })
+        : options.membership;
+    this.watcher = new RingWatcher({ membership: this.membership, log: logger });
+    this.log = new MemoryLog({
+      epoch: this.incarnation,
+      channelMessages: settings.logMessages,
+      totalBytes: settings.logBytes,
+      retentionMs: settings.logAge,
+      channels: Math.max(100_000, 4 * settings.maxSessions),
+      now,
+    });
+    const peers = new Peers({
+      self: { id: nodeId, incarnation: this.incarnation },
+      cluster,
+      keys: clusterKeys,
+      linkTimeoutMs: settings.linkTimeout,
+      highWaterBytes: settings.peerWaitingBytes / 16,
+      maxWaitingBytes: settings.peerWaitingBytes,
+      maxFrameBytes: 2 * settings.bodyBytes + 1024 * 1024,
+      ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
+      checksum: () => this.router.ring.version.checksum,
+      now,
+      nonce: () => randomBytes(16).toString('base64url'),
+      onMismatch: () => this.onMismatch(),
+      onRefused: (reason, peer) => {
+        this.refused.add('peer');
+        logger.warn({ peer, reason }, 'a link to a peer was refused or given up');
+      },
+    });
+    this.router = new RingRouter({
+      selfId: nodeId,
+      ring: this.watcher.current,
+      peers,
+      log: this.log,
+      homeTimeoutMs: settings.homeTimeout,
+      maxWaitingBytes: settings.peerWaitingBytes,
+      now,
+    });
+    const tickets = new Tickets({
+      keys: ticketKeys,
+      cluster,
+      nodeId,
+      incarnation: this.incarnation,
+      maxRemembered: MAX_REMEMBERED_TICKETS,
+      now: wallClock,
+    });
+    const publishes = new Tally();
+    this.sessions = new Sessions({
+      nodeId,
+      settings,
+      router: this.router,
+      tickets,
+      idPrefix: `${this.incarnation}.`,
+      publishes,
+      closes: this.closes,
+      logger,
+      now,
+      wallClock,
+      random: options.random ?? Math.random,
+      onAuthenticated: (stream) => this.listener.authenticated(stream),
+    });
+    const { sessions, router, watcher } = this;
+    const metrics = nodeMetrics({
+      sessions: () => sessions.size,
+      sessionsLimit: settings.maxSessions,
+      guests: () => router.counts.guests,
+      channels: () => sessions.hub.size,
+      peers: () => peers.counts(),
+      relayFrames: () => router.counts.relayed + router.counts.delivered,
+      delivered: () => sessions.hub.delivered,
+      repeats: () => sessions.hub.repeats,
+      gaps: () => sessions.hub.gaps,
+      dropped: () => router.counts.dropped,
+      mismatches: () => this.mismatches,
+      sendBufferBytes: () => sessions.sendBufferBytes,
+      logBytes: () => this.log.keptBytes,
+      ringAgeSeconds: () => watcher.ageSeconds(),
+      ringMembers: () => router.ring.size,
+      publishes,
+      closes: this.closes,
+      refused: this.refused,
+      membersRejected: this.membersRejected,
+    });
+    this.metrics = metrics;
+    this.listener = new PublicListener({
+      listen: settings.publicListen,
+      tls: this.publicTls && readTls(this.publicTls),
+      frameBytes: settings.frameBytes,
+      headerTimeoutMs: settings.headerTimeout,
+      maxUnauthenticated: settings.maxUnauthenticated,
+      origins: () => this.origins,
+      onSocket: (socket, stream, ticket) => sessions.accept(socket, stream, ticket),
+      onRefused: (reason) => this.refused.add(reason),
+    });
+    let ids = 0;
+    this.internal = internalApp({
+      nodeId,
+      cluster,
+      keys: clusterKeys,
+      insecure: settings.insecure,
+      tls: this.internalTls && readTls(this.internalTls),
+      bodyBytes: settings.bodyBytes,
+      headerTimeoutMs: settings.headerTimeout,
+      maxListUsers: settings.maxListUsers,
+      router,
+      registry: metrics.registry,
+      logger,
+      messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,
+      ready: () => this.registration !== undefined,
+      sessionsOf: (userId) => sessions.sessionsOf(userId),
+      count: (result) => publishes.add(result),
+      acceptPeer: (request, socket, head) => peers.accept(request, socket, head),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { settings } = this.options;
+    await this.watcher.start();
+    this.router.setRing(this.watcher.current);
+    this.watcher.subscribe((before, after) => {
+      this.logger.info(
+        {
+          index: after.version.index,
+          checksum: after.version.checksum,
+          before: before.size,
+          after: after.size,
+        },
+        'the ring changed',
+      );
+      this.router.setRing(after);
+    });
+    await this.router.start(this.sessions.hub);
+    this.sessions.start();
+    this.sweeper = setInterval(() => this.log.sweep(), SWEEP_MS);
+    this.sweeper.unref();
+    const publicPort = await this.listener.listen();
+    await this.internal.listen(settings.internalListen);
+    const { port: internalPort } = this.internal.server.address() as AddressInfo;
+    const { publicTls, internalTls } = this;
+    this.addresses = addressesOf(
+      settings,
+      { public: publicPort, internal: internalPort },
+      { public: publicTls !== undefined, internal: internalTls !== undefined },
+    );
+    this.registration = await this.membership.register(this.member(this.addresses), {
+      lost: () => this.logger.warn('the registry has lost this node, registering again'),
+      restored: () => this.logger.info('registered again'),
+      replaced: (incarnation) =>
+        this.logger.error({ incarnation }, 'another start of this node has replaced this one'),
+    });
+    this.logger.info({ ...this.addresses, incarnation: this.incarnation }, 'the node runs');
+  }
+
+  /** Out of the ring first, so that clients find their new node; then the sessions, then the rest. */
+  async stop(): Promise<void> {
+    const { settings } = this.options;
+    const { logger, registration } = this;
+    const deadline = performance.now() + settings.stopGrace;
+    this.sessions.drain();
+    if (registration) {
+      await bounded(registration.leave(), settings.stopGrace / 3, 'leaving the ring', logger);
+    }
+    const before = this.sessions.size;
+    await this.sessions.closeAll('going_away', Math.min(settings.stopSpread, deadline - performance.now()));
+    logger.info({ sessions: before }, 'all sessions were asked to go elsewhere');
+    if (registration) {
+      await bounded(registration.deregister(), settings.stopGrace / 3, 'deregistering', logger);
+    }
+    this.sessions.stop();
+    clearInterval(this.sweeper);
+    await this.router.stop();
+    await bounded(this.listener.close(), GOODBYE_MS, 'closing the public listener', logger);
+    await bounded(this.internal.close(), GOODBYE_MS, 'closing the internal listener', logger);
+    await this.watcher.close();
+    if (typeof this.options.membership === 'function') await this.membership.close();
+    await this.log.close();
+    this.metrics.close();
+  }
+
+  reload(settings: NodeSettings): void {
+    const tls = this.publicTls && readTls(this.publicTls);
+    if (this.internalTls) readTls(this.internalTls);
+    this.origins = settings.origins;
+    if (tls) this.listener.setTls(tls);
+    if (this.internalTls && 'setSecureContext' in this.internal.server) {
+      (this.internal.server as unknown as { setSecureContext(tls: object): void }).setSecureContext(
+        readTls(this.internalTls),
+      );
+    }
+  }
+
+  private member({ publicUrl, internalUrl }: Addresses): Member {
+    const { nodeId, weight } = this.options.settings;
+    const { incarnation } = this;
+    return {
+      id: nodeId,
+      incarnation,
+      publicUrl,
+      internalUrl,
+      weight,
+      ringFormat: RING_FORMAT,
+      protocol: PROTOCOL,
+    };
+  }
+
+  /** A peer sees another ring: who of the two is behind is found out by reading again, once at a time. */
+  private onMismatch(): void {
+    this.mismatches++;
+    if (this.rereading) return;
+    this.rereading = true;
+    const again = (): void => {
+      this.rereading = false;
+    };
+    // the ring that was read reaches the router as any other does; when it cannot be read the present one stands
+    this.watcher.reread().then(
+      () => setTimeout(again, 500).unref(),
+      () => setTimeout(again, 2_000).unref(),
+    );
+  }
+}
+
+/** Waits for a step of the stop, but not for ever: what is away must not keep the process. */
+async function bounded(step: Promise<unknown>, ms: number, what: string, logger: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      logger.warn({ ms }, `${what} took too long, going on`);
+      resolve();
+    }, ms);
+  });
+  const done = step.then(undefined, (error: unknown) =>
+    logger.warn({ err: error }, `${what} failed, going on`),
+  );
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}

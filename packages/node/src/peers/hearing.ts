@@ -1,0 +1,118 @@
+/** What {@link Hearing} needs to know at construction. */
+export interface HearingOptions {
+  readonly selfId: string;
+  /** How long a member that was never heard is given before its silence counts, in milliseconds: the link timeout. */
+  readonly graceMs: number;
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number;
+}
+
+interface Ear {
+  readonly since: number;
+  hears: boolean;
+  everHeard: boolean;
+  /** Whom this member does not hear, by its own last word; undefined until it has spoken. */
+  unheard: ReadonlySet<string> | undefined;
+}
+
+/**
+ * Who hears whom. A member is *down* when neither I nor anyone I hear hears it (rule 1): one broken link is not a dead
+ * node, and a node is dead before the registry has noticed.
+ *
+ * Pure state; links tell it what they hear, heartbeats what others say.
+ */
+export class Hearing {
+  private readonly options: HearingOptions;
+  private readonly ears = new Map<string, Ear>();
+  /** `<id>/<incarnation>` of each, to tell a new start from the one before. */
+  private readonly starts = new Map<string, string>();
+  private downs: ReadonlySet<string> = new Set();
+
+  constructor(options: HearingOptions) {
+    this.options = options;
+  }
+
+  /** The ring's members, this node included or not. Who is new, by id or by start, has a grace period to be heard. */
+  setMembers(members: Iterable<{ readonly id: string; readonly incarnation: string }>): void {
+    const keep = new Set<string>();
+    for (const { id, incarnation } of members) {
+      if (id === this.options.selfId) continue;
+      const key = `${id}/${incarnation}`;
+      keep.add(id);
+      const known = this.ears.get(id);
+      if (known && this.starts.get(id) === key) continue;
+      this.starts.set(id, key);
+      this.ears.set(id, { since: this.options.now(), hears: false, everHeard: false, unheard: undefined });
+    }
+    for (const id of this.ears.keys()) {
+      if (keep.has(id)) continue;
+      this.ears.delete(id);
+      this.starts.delete(id);
+    }
+  }
+
+  /** A link to the member came up or went silent. */
+  heard(id: string, hears: boolean): void {
+    const ear = this.ears.get(id);
+    if (!ear) return;
+    ear.hears = hears;
+    if (hears) ear.everHeard = true;
+    else ear.unheard = undefined;
+  }
+
+  /** A member's word on whom it does not hear. Counts while it is heard itself. */
+  reported(id: string, unheard: readonly string[]): void {
+    const ear = this.ears.get(id);
+    if (ear) ear.unheard = new Set(unheard);
+  }
+
+  /** Whom I do not hear: what a heartbeat carries. */
+  unheard(): string[] {
+    const ids: string[] = [];
+    for (const [id, ear] of this.ears) if (!ear.hears) ids.push(id);
+    return ids.sort();
+  }
+
+  /** A member that I hear and that says it hears the other: a message may go through it. */
+  hearerOf(id: string): string | undefined {
+    for (const [peer, ear] of this.ears) {
+      if (peer !== id && ear.hears && ear.unheard !== undefined && !ear.unheard.has(id)) return peer;
+    }
+    return undefined;
+  }
+
+  hears(id: string): boolean {
+    return this.ears.get(id)?.hears === true;
+  }
+
+  /** Whether at least half of the ring is heard, this node included. */
+  hearsHalf(): boolean {
+    let heard = 1;
+    for (const ear of this.ears.values()) if (ear.hears) heard++;
+    return heard * 2 >= this.ears.size + 1;
+  }
+
+  /** Works out anew who is down; returns whether that changed. To be called after every change and at every heartbeat. */
+  settle(): boolean {
+    const now = this.options.now();
+    const downs = new Set<string>();
+    for (const [id, ear] of this.ears) {
+      if (ear.hears || (!ear.everHeard && now - ear.since < this.options.graceMs)) continue;
+      let heardByOther = false;
+      for (const [peer, other] of this.ears) {
+        if (peer === id || !other.hears) continue;
+        // who has not spoken yet may hear it: not down before we know
+        if (other.unheard === undefined || !other.unheard.has(id)) heardByOther = true;
+      }
+      if (!heardByOther) downs.add(id);
+    }
+    const before = this.downs;
+    this.downs = downs;
+    return downs.size !== before.size || [...downs].some((id) => !before.has(id));
+  }
+
+  /** Who is down, as of the last {@link settle}. */
+  get down(): ReadonlySet<string> {
+    return this.downs;
+  }
+}

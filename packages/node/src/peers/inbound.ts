@@ -1,0 +1,82 @@
+import type { WebSocket } from 'ws';
+import { BatchWriter } from './batch-writer.ts';
+import { decodeBatch, encodeControl, PeerFormatError, type PeerRecord } from './wire.ts';
+
+/** What an inbound link needs of its surroundings. */
+export interface InboundContext {
+  checksum(): string;
+  readonly maxWaitingBytes: number;
+  onRecord(link: Inbound, record: PeerRecord): void;
+  onChecksum(checksum: string): void;
+  onDown(link: Inbound): void;
+  refused(reason: string, nodeId: string): void;
+}
+
+/** A link that a peer dialled: its requests come in on it, and answers and deliveries to it go out. */
+export class Inbound {
+  readonly nodeId: string;
+  private readonly socket: WebSocket;
+  private readonly context: InboundContext;
+  private readonly writer: BatchWriter;
+  private alive = true;
+
+  constructor(nodeId: string, socket: WebSocket, context: InboundContext) {
+    this.nodeId = nodeId;
+    this.socket = socket;
+    this.context = context;
+    this.writer = new BatchWriter(
+      () => context.checksum(),
+      (batch) => {
+        if (socket.readyState !== socket.OPEN) return;
+        socket.send(batch);
+        // a holder that lags so far leaves the live stream: it comes back by itself and reads on from the log
+        if (socket.bufferedAmount > context.maxWaitingBytes) {
+          context.refused('the peer does not read', nodeId);
+          this.close();
+        }
+      },
+    );
+    socket.on('message', (data: Buffer, isBinary) => this.receive(data, isBinary));
+    socket.on('close', () => this.down());
+    socket.on('error', () => this.close());
+  }
+
+  greet(nodeId: string, incarnation: string, proof: string): void {
+    this.writer.add(encodeControl({ t: 'hello', nodeId, incarnation, proof }));
+    this.writer.flush();
+  }
+
+  send(record: string): void {
+    if (this.alive) this.writer.add(record);
+  }
+
+  /** Ends the link at once. */
+  close(): void {
+    this.down();
+    this.socket.terminate();
+  }
+
+  flush(): void {
+    this.writer.flush();
+  }
+
+  private down(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.writer.clear();
+    this.context.onDown(this);
+  }
+
+  private receive(data: Buffer, isBinary: boolean): void {
+    try {
+      if (!isBinary) throw new PeerFormatError('a text message');
+      const batch = decodeBatch(data);
+      this.context.onChecksum(batch.checksum);
+      for (const record of batch.records) this.context.onRecord(this, record);
+    } catch (error) {
+      if (!(error instanceof PeerFormatError)) throw error;
+      this.context.refused(error.message, this.nodeId);
+      this.close();
+    }
+  }
+}

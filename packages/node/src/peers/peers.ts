@@ -1,0 +1,275 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Member } from '@ringway/membership';
+import { HTTP } from '@ringway/protocol';
+import {
+  hmacSigner,
+  type KeyFamily,
+  mintClusterToken,
+  type TextSigner,
+  verifyClusterToken,
+} from '@ringway/service';
+import { WebSocket, WebSocketServer } from 'ws';
+import { Hearing } from './hearing.ts';
+import { Inbound } from './inbound.ts';
+import { Outbound } from './outbound.ts';
+import { encodeControl, type PeerRecord } from './wire.ts';
+
+/** Who uses the links: the router. */
+export interface PeerUser {
+  onRequest(from: Inbound, record: PeerRecord): void;
+  onReply(from: Outbound, record: PeerRecord): void;
+  onLinkOpen(link: Outbound): void;
+  onLinkDown(link: Outbound): void;
+  onHolderDown(holder: Inbound): void;
+  /** Who is down has changed. */
+  onHearing(): void;
+  /** Every peer takes again what it is given. */
+  onRelief(): void;
+}
+
+export interface PeersOptions {
+  readonly self: { readonly id: string; readonly incarnation: string };
+  readonly cluster: string;
+  readonly keys: KeyFamily;
+  /** No answer for so long, and the link is given up; heartbeats go at a third of it. Milliseconds. */
+  readonly linkTimeoutMs: number;
+  readonly highWaterBytes: number;
+  readonly maxWaitingBytes: number;
+  readonly maxFrameBytes: number;
+  /** Certificate authorities for https peers, PEM. */
+  readonly ca?: string | undefined;
+  readonly checksum: () => string;
+  readonly now: () => number;
+  readonly nonce: () => string;
+  readonly onMismatch: (checksum: string) => void;
+  readonly onRefused: (reason: string, nodeId: string) => void;
+}
+
+/** How often a congested link is looked at, in milliseconds. */
+const RELIEF_MS = 10;
+
+/** Nodes need no masks between them: nothing that a script could steer comes near these bytes (RFC 6455, 10.3). */
+function noMask(mask: Buffer): void {
+  mask.fill(0);
+}
+
+/** The links of a node: one dialled to each other member of the ring, and those that the others have dialled. */
+export class Peers {
+  readonly hearing: Hearing;
+  private readonly options: PeersOptions;
+  private readonly signer: TextSigner;
+  private readonly outbound = new Map<string, Outbound>();
+  private readonly inbound = new Set<Inbound>();
+  private readonly server: WebSocketServer;
+  private user: PeerUser | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private relief: NodeJS.Timeout | undefined;
+
+  constructor(options: PeersOptions) {
+    this.options = options;
+    this.signer = hmacSigner(options.keys, 'ringway-peer');
+    this.hearing = new Hearing({ selfId: options.self.id, graceMs: options.linkTimeoutMs, now: options.now });
+    this.server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.maxFrameBytes,
+    });
+  }
+
+  start(user: PeerUser): void {
+    this.user = user;
+    this.timer = setInterval(() => this.beat(), this.options.linkTimeoutMs / 3);
+    this.timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    clearTimeout(this.relief);
+    this.user = undefined;
+    for (const link of [...this.inbound]) {
+      link.flush();
+      link.close();
+    }
+    const links = [...this.outbound.values()];
+    this.outbound.clear();
+    await Promise.all(links.map((link) => link.stop()));
+    this.server.close();
+  }
+
+  /** Dials whoever is new in the ring, lets go of whoever left. A new start of a node is a new peer. */
+  setMembers(members: readonly Member[]): void {
+    const { self } = this.options;
+    this.hearing.setMembers(members);
+    const wanted = new Map(members.filter((m) => m.id !== self.id).map((m) => [m.id, m]));
+    for (const [id, link] of this.outbound) {
+      const member = wanted.get(id);
+      if (
+        member &&
+        member.incarnation === link.member.incarnation &&
+        member.internalUrl === link.member.internalUrl
+      ) {
+        wanted.delete(id);
+        continue;
+      }
+      this.outbound.delete(id);
+      void link.stop();
+    }
+    for (const [id, member] of wanted) {
+      const link = new Outbound(member, this.outboundContext());
+      this.outbound.set(id, link);
+      link.start();
+    }
+    this.settle();
+  }
+
+  get(id: string): Outbound | undefined {
+    return this.outbound.get(id);
+  }
+
+  /** Whether some peer takes less than it is given: whoever produces should pause. */
+  get congested(): boolean {
+    return this.relief !== undefined;
+  }
+
+  /** Links that are open, of all that there should be. */
+  counts(): { readonly open: number; readonly wanted: number } {
+    let open = 0;
+    for (const link of this.outbound.values()) if (link.open) open++;
+    return { open, wanted: this.outbound.size };
+  }
+
+  /** A peer dials: an upgrade of the internal listener. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { self, cluster, keys } = this.options;
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const nonce = request.headers['x-ringway-nonce'];
+    const verified = token
+      ? verifyClusterToken(keys, token, {
+          now: Date.now(),
+          issuer: cluster,
+          audience: self.id,
+          scopes: ['peer'],
+        })
+      : undefined;
+    if (!verified?.ok || typeof nonce !== 'string' || nonce.length < 16 || nonce.length > 128) {
+      this.options.onRefused(verified && !verified.ok ? verified.reason : 'unauthenticated', 'unknown');
+      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    const nodeId = verified.claims.sub;
+    this.server.handleUpgrade(request, socket, head, (ws) => {
+      const link = new Inbound(nodeId, ws, {
+        checksum: this.options.checksum,
+        maxWaitingBytes: this.options.maxWaitingBytes,
+        onRecord: (from, record) => this.request(from, record),
+        onChecksum: (checksum) => this.compare(checksum),
+        onDown: (gone) => {
+          this.inbound.delete(gone);
+          this.user?.onHolderDown(gone);
+        },
+        refused: this.options.onRefused,
+      });
+      this.inbound.add(link);
+      link.greet(self.id, self.incarnation, this.signer.sign(proofText(nonce, self.id, self.incarnation)));
+    });
+  }
+
+  /** Looks again soon, until no link is congested any more. */
+  private watchRelief(): void {
+    this.relief ??= setTimeout(() => {
+      this.relief = undefined;
+      for (const link of this.outbound.values()) if (link.congested) return this.watchRelief();
+      this.user?.onRelief();
+    }, RELIEF_MS);
+  }
+
+  private request(from: Inbound, record: PeerRecord): void {
+    if ('control' in record && record.control.t === 'heartbeat') {
+      this.hearing.reported(from.nodeId, record.control.unheard);
+      if (record.control.echo) {
+        from.send(encodeControl({ t: 'heartbeat', unheard: this.hearing.unheard(), echo: false }));
+      }
+      this.settle();
+    } else this.user?.onRequest(from, record);
+  }
+
+  private beat(): void {
+    for (const link of this.outbound.values()) link.checkAlive();
+    const unheard = this.hearing.unheard();
+    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    this.settle();
+  }
+
+  /** A link came or went: said to everyone at once, so that all come to the same view within a round trip. */
+  private changed(id: string, hears: boolean): void {
+    this.hearing.heard(id, hears);
+    const unheard = this.hearing.unheard();
+    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    this.settle();
+  }
+
+  private settle(): void {
+    if (this.hearing.settle()) this.user?.onHearing();
+  }
+
+  private compare(checksum: string): void {
+    if (checksum !== this.options.checksum()) this.options.onMismatch(checksum);
+  }
+
+  private outboundContext(): ConstructorParameters<typeof Outbound>[1] {
+    const { options } = this;
+    return {
+      nonce: options.nonce,
+      dial: (member, nonce) => this.dial(member, nonce),
+      proves: (hello, nonce) =>
+        this.signer.verify(proofText(nonce, hello.nodeId, hello.incarnation), hello.proof),
+      checksum: options.checksum,
+      now: options.now,
+      timeoutMs: options.linkTimeoutMs,
+      highWaterBytes: options.highWaterBytes,
+      maxWaitingBytes: options.maxWaitingBytes,
+      onOpen: (link) => {
+        this.changed(link.member.id, true);
+        this.user?.onLinkOpen(link);
+      },
+      onDown: (link) => {
+        // a link that was let go speaks no longer for the member: a later start of it may have a link of its own
+        if (this.outbound.get(link.member.id) === link) this.changed(link.member.id, false);
+        this.user?.onLinkDown(link);
+      },
+      onRecord: (link, record) => {
+        if ('control' in record && record.control.t === 'heartbeat') {
+          this.hearing.reported(link.member.id, record.control.unheard);
+          this.settle();
+        } else this.user?.onReply(link, record);
+      },
+      onChecksum: (checksum) => this.compare(checksum),
+      onCongested: () => this.watchRelief(),
+      refused: (reason, member) => options.onRefused(reason, member.id),
+    };
+  }
+
+  private dial(member: Member, nonce: string): WebSocket {
+    const { self, cluster, keys, ca, maxFrameBytes } = this.options;
+    const token = mintClusterToken(keys, {
+      iss: cluster,
+      sub: self.id,
+      aud: member.id,
+      scope: 'peer',
+      ttlSeconds: 10,
+    });
+    return new WebSocket(`${member.internalUrl.replace(/^http/, 'ws')}${HTTP.peer}`, {
+      headers: { authorization: `Bearer ${token}`, 'x-ringway-nonce': nonce },
+      perMessageDeflate: false,
+      generateMask: noMask,
+      maxPayload: maxFrameBytes,
+      ...(ca === undefined ? {} : { ca }),
+    });
+  }
+}
+
+function proofText(nonce: string, nodeId: string, incarnation: string): string {
+  return `${nonce}\n${nodeId}\n${incarnation}`;
+}

@@ -1,0 +1,139 @@
+import type { Position } from '@ringway/protocol';
+import type { Log } from '../log/port.ts';
+import type { Inbound } from '../peers/inbound.ts';
+import type { Outbound } from '../peers/outbound.ts';
+import {
+  type Control,
+  encodeAnswer,
+  encodeControl,
+  KIND,
+  type ListOutcome,
+  type ListRecord,
+  type PeerRecord,
+  type PublishRecord,
+} from '../peers/wire.ts';
+import type { Home } from './home.ts';
+import type { Placement } from './placement.ts';
+import type { LocalChannels, Message, Outcome, Publication } from './port.ts';
+import { answerRead } from './remote-reads.ts';
+
+/** What the requests of peers are served with. */
+export interface PeerRequestsContext {
+  readonly placement: Placement;
+  readonly home: Home;
+  readonly log: Log;
+  readonly local: LocalChannels;
+  linkTowards(id: string): Outbound | undefined;
+  /** `lastHop`: it waits here until this node is home, or is refused. */
+  route(publication: Publication, dedupe: boolean, lastHop: boolean): void;
+  publishMany(
+    message: Message,
+    channels: readonly string[],
+    done?: (outcomes: readonly Outcome[]) => void,
+  ): void;
+}
+
+/** Serves what peers ask for on the links that they dialled: publications, interest, reads, kicks. */
+export class PeerRequests {
+  private readonly context: PeerRequestsContext;
+  /** Publish and list records that came from peers. */
+  relayed = 0;
+
+  constructor(context: PeerRequestsContext) {
+    this.context = context;
+  }
+
+  handle(from: Inbound, record: PeerRecord): void {
+    switch (record.kind) {
+      case KIND.publish:
+        return this.onPublish(from, record);
+      case KIND.list:
+        return this.onList(from, record);
+      case KIND.control:
+        return this.onControl(from, record.control);
+      default:
+      // answers and deliveries do not come this way
+    }
+  }
+
+  /** Ends a user's sessions at the home and from there at its holders, and those that are here in any case. */
+  kick(channel: string, banSeconds: number, forwarded: boolean): void {
+    const place = this.context.placement.of(channel);
+    if (place.kind === 'peer' && !forwarded) {
+      const record = encodeControl({ t: 'kick', channel, banSeconds, forwarded: true });
+      this.context.linkTowards(place.member.id)?.send(record);
+    }
+    this.context.local.kick(channel, banSeconds);
+    const record = encodeControl({ t: 'kick', channel, banSeconds, forwarded: true });
+    for (const holder of this.context.home.holdersOf(channel)) holder.send(record);
+  }
+
+  private onPublish(from: Inbound, record: PublishRecord): void {
+    this.relayed++;
+    const { correlation, channel, dedupe } = record;
+    const done =
+      correlation === 0
+        ? undefined
+        : (outcome: Outcome): void => {
+            const published = outcome.kind === 'published' ? outcome : undefined;
+            from.send(
+              encodeAnswer({
+                correlation,
+                code: outcome.kind === 'failed' ? outcome.code : undefined,
+                duplicate: published?.duplicate ?? false,
+                reached: published?.reached ?? 0,
+                position: published?.position,
+              }),
+            );
+          };
+    const { from: sender, id, data, ephemeral } = record;
+    const publication = { channel, from: sender, id, data, ephemeral, done };
+    const place = this.context.placement.of(channel);
+    // who is not home forwards once: the owner sees a newer ring, or hears what the sender does not
+    const lastHop = record.forwarded || place.kind !== 'peer';
+    this.context.route(publication, dedupe, lastHop);
+  }
+
+  private onList(from: Inbound, record: ListRecord): void {
+    this.relayed++;
+    const { correlation, channels } = record;
+    const reply = (outcomes: readonly Outcome[]): void => {
+      from.send(encodeControl({ t: 'listed', correlation, outcomes: outcomes.map(listOutcome) }));
+    };
+    this.context.publishMany(record, channels, correlation === 0 ? undefined : reply);
+  }
+
+  private onControl(from: Inbound, control: Control): void {
+    switch (control.t) {
+      case 'interest': {
+        const { correlation, channel, sessions, position } = control;
+        const refuse = (): void =>
+          from.send(encodeControl({ t: 'interested', correlation, code: 'unavailable' }));
+        if (this.context.placement.of(channel).kind !== 'self') refuse();
+        else {
+          const accept = (start: Position): void =>
+            from.send(encodeControl({ t: 'interested', correlation, start }));
+          this.context.home.register(from, channel, sessions, position, accept, refuse);
+        }
+        return;
+      }
+      case 'sessions':
+        this.context.home.setSessions(from, control.channel, control.sessions);
+        return;
+      case 'read':
+        answerRead(this.context.log, this.context.placement, from, control);
+        return;
+      case 'kick':
+        this.kick(control.channel, control.banSeconds, control.forwarded);
+        return;
+      default:
+      // of a later version, or not for this side
+    }
+  }
+}
+
+function listOutcome(outcome: Outcome): ListOutcome {
+  if (outcome.kind === 'failed') return { code: outcome.code };
+  const { reached, duplicate, position } = outcome;
+  return { reached, ...(duplicate ? { duplicate } : {}), ...(position ? { position } : {}) };
+}

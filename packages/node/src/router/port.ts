@@ -1,0 +1,113 @@
+import type { ErrorCode, Position } from '@ringway/protocol';
+
+/** What is published. `from`, `id` (JSON strings) and `data` are wire text. */
+export interface Message {
+  readonly from: string;
+  readonly id: string;
+  readonly data: string;
+  /** At most once: not stored, no position, never retried. */
+  readonly ephemeral: boolean;
+}
+
+/** A message on its way to one channel. */
+export interface Publication extends Message {
+  readonly channel: string;
+  /** Called exactly once. Absent: no answer is asked for. */
+  readonly done?: ((outcome: Outcome) => void) | undefined;
+}
+
+/** What became of a publication. */
+export type Outcome =
+  | {
+      readonly kind: 'published';
+      /** Sessions written to, as the home's table had it: a hint. */
+      readonly reached: number;
+      /** Absent for an ephemeral one. */
+      readonly position: Position | undefined;
+      readonly duplicate: boolean;
+    }
+  | { readonly kind: 'failed'; readonly code: ErrorCode };
+
+/** A message to be handed to local sessions. Text as in {@link Publication}. */
+export interface Delivery {
+  readonly from: string;
+  readonly id: string;
+  readonly data: string;
+  /** Both absent on an ephemeral message. */
+  readonly position?: Position | undefined;
+  readonly previous?: Position | undefined;
+}
+
+/** What was missed and can be read. `start` differs from the position asked for where there is a gap between. */
+export interface History {
+  readonly start: Position;
+  readonly messages: readonly Delivery[];
+}
+
+/** What a router asks of the node that it serves: the local sessions. */
+export interface LocalChannels {
+  /**
+   * Hands a message to the channel's local sessions; returns how many. Ignored where the channel has none. `ordered`
+   * says whether this node's own log gave the message its place.
+   */
+  deliver(channel: string, delivery: Delivery, ordered: 'here' | 'elsewhere'): number;
+  /**
+   * The stream of a subscribed channel goes on from `start`. Where that is not the position that the sessions are at,
+   * what lies between is lost to them: they are told a gap.
+   */
+  continueFrom(channel: string, start: Position): void;
+  /** {@link Router.congested} holds no more. */
+  relieved(): void;
+  /** Where the channel's local sessions are at; undefined while that is not known. */
+  positionOf(channel: string): Position | undefined;
+  /** Ends the local sessions of the channel's user. */
+  kick(channel: string, banSeconds: number): void;
+  /** The channels that have local sessions, with their position once known. */
+  held(): Iterable<{
+    readonly channel: string;
+    readonly point: number;
+    readonly position: Position | undefined;
+    readonly sessions: number;
+  }>;
+}
+
+/** Answer to a subscribe: one of the two, once. */
+export interface SubscribeAnswer {
+  /** The home knows; the stream begins behind this position. */
+  accepted(start: Position): void;
+  failed(): void;
+}
+
+/**
+ * PORT. Carries messages between the nodes of a cluster.
+ *
+ * - `publish` answers `done` once, with `published` only when the message is stored (or, ephemeral, was sent on);
+ *   `unavailable` means that nothing was stored, `unknown` that it may have been.
+ * - Publications of one node to one channel take effect in the order of the calls.
+ * - After `subscribe` was accepted at a position, every message of the channel after it reaches
+ *   {@link LocalChannels.deliver}, in order; a break in that is told by `continueFrom`. A failed subscribe leaves no trace.
+ *   The answer is a callback, since the first message may follow it in the same turn of the event loop.
+ * - The node subscribes a channel once, for however many sessions; `resubscribe` tells how many there are now.
+ */
+export interface Router {
+  publish(publication: Publication): void;
+  /** One message to many channels: one frame a home, the payload once. `done` gets one outcome for each, in order. */
+  publishMany(
+    message: Message,
+    channels: readonly string[],
+    done?: (outcomes: readonly Outcome[]) => void,
+  ): void;
+  subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void;
+  resubscribe(channel: string, sessions: number): void;
+  unsubscribe(channel: string): void;
+  /** The way out is fuller than it should be: whoever publishes should be read no further until `relieved`. */
+  readonly congested: boolean;
+  /** Messages after a position, from wherever the channel's log is. */
+  history(channel: string, since: Position, limit: number): Promise<History> | History;
+  /** Ends all sessions of a user, wherever they are, and keeps the user out for some seconds. */
+  kick(channel: string, banSeconds: number): void;
+  /** The last messages. */
+  recent(channel: string, count: number): Promise<History> | History;
+  start(local: LocalChannels): Promise<void>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,86 @@
+import type { Position } from '@ringway/protocol';
+import type { Log } from '../log/port.ts';
+import type { Inbound } from '../peers/inbound.ts';
+import type { Outbound } from '../peers/outbound.ts';
+import { type Control, type DeliverRecord, encodeControl, encodeDeliver } from '../peers/wire.ts';
+import type { Placement } from './placement.ts';
+import type { Delivery, History } from './port.ts';
+import { whenever } from './whenever.ts';
+
+/** The home of a channel could not be asked for its log, or could not read it. */
+export class HomeUnreadableError extends Error {
+  override readonly name = 'HomeUnreadableError';
+  readonly code = 'unavailable';
+}
+
+/** What is read: everything after a position, or the last so many; at most `limit` messages. */
+interface Wanted {
+  readonly since?: Position;
+  readonly last?: number;
+  readonly limit: number;
+}
+
+interface Read {
+  readonly link: Outbound;
+  readonly messages: Delivery[];
+  resolve(history: History): void;
+  reject(error: Error): void;
+}
+
+/** Reads of logs that other nodes keep: the messages come one by one on the link, then an end. */
+export class RemoteReads {
+  private readonly reads = new Map<number, Read>();
+  private readonly nextCorrelation: () => number;
+
+  constructor(nextCorrelation: () => number) {
+    this.nextCorrelation = nextCorrelation;
+  }
+
+  read(link: Outbound | undefined, channel: string, wanted: Wanted): Promise<History> {
+    if (!link?.open) return Promise.reject(new HomeUnreadableError('the home cannot be reached'));
+    const correlation = this.nextCorrelation();
+    return new Promise((resolve, reject) => {
+      this.reads.set(correlation, { link, messages: [], resolve, reject });
+      link.send(encodeControl({ t: 'read', correlation, channel, ...wanted }));
+    });
+  }
+
+  onMessage(record: DeliverRecord): void {
+    this.reads.get(record.correlation)?.messages.push(record);
+  }
+
+  onEnd(correlation: number, start: Position | undefined): void {
+    const read = this.reads.get(correlation);
+    this.reads.delete(correlation);
+    if (start) read?.resolve({ start, messages: read.messages });
+    else read?.reject(new HomeUnreadableError('the home could not read its log'));
+  }
+
+  onLinkDown(link: Outbound): void {
+    for (const [correlation, read] of this.reads) {
+      if (read.link !== link) continue;
+      this.reads.delete(correlation);
+      read.reject(new HomeUnreadableError('the link to the home broke'));
+    }
+  }
+}
+
+/** The home's side: answers a read from its log, where it is the home. */
+export function answerRead(
+  log: Log,
+  placement: Placement,
+  from: Inbound,
+  request: Extract<Control, { t: 'read' }>,
+): void {
+  const { correlation, channel, since, last, limit } = request;
+  const failed = (): void => from.send(encodeControl({ t: 'readEnd', correlation, code: 'unavailable' }));
+  if (placement.of(channel).kind !== 'self') return failed();
+  whenever(
+    last === undefined ? log.read(channel, since, limit) : log.tail(channel, last),
+    ({ start, messages }) => {
+      for (const message of messages) from.send(encodeDeliver({ ...message, correlation, channel }));
+      from.send(encodeControl({ t: 'readEnd', correlation, start }));
+    },
+    failed,
+  );
+}

@@ -1,0 +1,441 @@
+import type { Member } from '@ringway/membership';
+import type { Position } from '@ringway/protocol';
+import type { Ring } from '@ringway/ring';
+import type { Log } from '../log/port.ts';
+import type { Inbound } from '../peers/inbound.ts';
+import type { Outbound } from '../peers/outbound.ts';
+import type { Peers, PeerUser } from '../peers/peers.ts';
+import {
+  type AnswerRecord,
+  type Control,
+  encodeList,
+  encodePublish,
+  KIND,
+  type ListOutcome,
+  type PeerRecord,
+} from '../peers/wire.ts';
+import { Flights } from './flights.ts';
+import { Holding } from './holding.ts';
+import { Home } from './home.ts';
+import { PeerRequests } from './peer-requests.ts';
+import { type Place, Placement } from './placement.ts';
+import type {
+  History,
+  LocalChannels,
+  Message,
+  Outcome,
+  Publication,
+  Router,
+  SubscribeAnswer,
+} from './port.ts';
+import { RemoteReads } from './remote-reads.ts';
+import { type Parked, Waiting } from './waiting.ts';
+
+export interface RingRouterOptions {
+  readonly selfId: string;
+  readonly ring: Ring<Member>;
+  readonly peers: Peers;
+  readonly log: Log;
+  /** Longest wait for a home, in milliseconds: of a publication here, and of an interest. */
+  readonly homeTimeoutMs: number;
+  /** Most bytes of publications that wait for their home. */
+  readonly maxWaitingBytes: number;
+  readonly now: () => number;
+}
+
+/** A publication that went to a peer and is to be answered. */
+interface Sent {
+  readonly publication: Publication;
+  readonly dedupe: boolean;
+  readonly forwarded: boolean;
+  readonly deadline: number;
+}
+
+interface SentList {
+  readonly message: Message;
+  readonly channels: readonly string[];
+  readonly done: (outcomes: readonly Outcome[]) => void;
+}
+
+const UNAVAILABLE: Outcome = Object.freeze({ kind: 'failed', code: 'unavailable' });
+const UNKNOWN: Outcome = Object.freeze({ kind: 'failed', code: 'unknown' });
+
+const SWEEP_MS = 100;
+
+/**
+ * The router over the ring: a publish goes to the channel's home, which orders it and sends it once to each holder. The
+ * home is this node, or one hop away; through a third node only where the direct link is cut.
+ */
+export class RingRouter implements Router, PeerUser {
+  private readonly options: RingRouterOptions;
+  private readonly peers: Peers;
+  private readonly placement: Placement;
+  private readonly waiting: Waiting;
+  private readonly flights = new Flights();
+  /** By link, in the order in which they were sent, so that after a break they are sent again in it. */
+  private readonly sent = new Map<Outbound, Map<number, Sent | SentList>>();
+  private readonly reads: RemoteReads;
+  private home!: Home;
+  private holding!: Holding;
+  private requests!: PeerRequests;
+  private local!: LocalChannels;
+  private correlation = 0;
+  private timer: NodeJS.Timeout | undefined;
+  /** Publications that were not stored, and whose sender asked for no answer. */
+  dropped = 0;
+
+  constructor(options: RingRouterOptions) {
+    this.options = options;
+    this.peers = options.peers;
+    this.placement = new Placement(options.selfId, options.peers.hearing, options.ring);
+    this.waiting = new Waiting(options.maxWaitingBytes);
+    this.reads = new RemoteReads(() => this.nextCorrelation());
+  }
+
+  start(local: LocalChannels): Promise<void> {
+    const { peers, options, placement } = this;
+    this.local = local;
+    this.home = new Home(options.log, local);
+    this.holding = new Holding({
+      placement,
+      peers,
+      home: this.home,
+      local,
+      timeoutMs: options.homeTimeoutMs,
+      now: options.now,
+    });
+    this.requests = new PeerRequests({
+      placement,
+      home: this.home,
+      log: options.log,
+      local,
+      linkTowards: (id) => this.linkTowards(id),
+      route: (publication, dedupe, lastHop) => this.route(publication, dedupe, lastHop),
+      publishMany: (message, channels, done) => this.publishMany(message, channels, done),
+    });
+    peers.start(this);
+    peers.setMembers(placement.ring.members);
+    this.timer = setInterval(() => this.sweep(), SWEEP_MS);
+    this.timer.unref();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.peers.stop();
+    for (const channel of this.waiting.channels()) {
+      this.waiting.drain(channel, (parked) => {
+        this.fail(parked);
+        return true;
+      });
+    }
+  }
+
+  /** The membership has a new ring: links, homes and interests follow it. */
+  setRing(ring: Ring<Member>): void {
+    this.placement.setRing(ring);
+    this.peers.setMembers(ring.members);
+    this.review();
+  }
+
+  get ring(): Ring<Member> {
+    return this.placement.ring;
+  }
+
+  /** Counts for the metrics. */
+  get counts(): {
+    readonly guests: number;
+    readonly relayed: number;
+    readonly delivered: number;
+    readonly dropped: number;
+  } {
+    return {
+      guests: this.holding.guestCount,
+      relayed: this.requests.relayed,
+      delivered: this.home.delivered,
+      dropped: this.dropped,
+    };
+  }
+
+  publish(publication: Publication): void {
+    this.route(publication, publication.done !== undefined, false);
+  }
+
+  publishMany(
+    message: Message,
+    channels: readonly string[],
+    done?: (outcomes: readonly Outcome[]) => void,
+  ): void {
+    const outcomes: Outcome[] = new Array<Outcome>(channels.length);
+    let open = channels.length;
+    const settle = (index: number, outcome: Outcome): void => {
+      outcomes[index] = outcome;
+      if (--open === 0) done?.(outcomes);
+    };
+    if (open === 0) {
+      done?.([]);
+      return;
+    }
+    const byLink = new Map<Outbound, number[]>();
+    for (const [index, channel] of channels.entries()) {
+      const place = this.placement.of(channel);
+      const link = this.homeLink(place);
+      if (link?.open && !this.waiting.has(channel) && this.flights.mayGo(channel, link.member.id)) {
+        const indexes = byLink.get(link);
+        if (indexes) indexes.push(index);
+        else byLink.set(link, [index]);
+      } else {
+        const answer = done ? (outcome: Outcome): void => settle(index, outcome) : undefined;
+        this.route({ ...message, channel, done: answer }, done !== undefined, false);
+      }
+    }
+    for (const [link, indexes] of byLink) {
+      const names = indexes.map((index) => channels[index] as string);
+      this.sendList(
+        link,
+        message,
+        names,
+        done &&
+          ((answers) => {
+            for (const [i, index] of indexes.entries()) settle(index, answers[i] ?? UNKNOWN);
+          }),
+      );
+    }
+  }
+
+  subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
+    this.holding.subscribe(channel, sessions, answer);
+  }
+
+  resubscribe(channel: string, sessions: number): void {
+    this.holding.resubscribe(channel, sessions);
+  }
+
+  unsubscribe(channel: string): void {
+    this.holding.unsubscribe(channel);
+  }
+
+  history(channel: string, since: Position, limit: number): Promise<History> | History {
+    const place = this.placement.of(channel);
+    if (place.kind === 'self') return this.options.log.read(channel, since, limit);
+    return this.reads.read(this.homeLink(place), channel, { since, limit });
+  }
+
+  recent(channel: string, count: number): Promise<History> | History {
+    const place = this.placement.of(channel);
+    if (place.kind === 'self') return this.options.log.tail(channel, count);
+    return this.reads.read(this.homeLink(place), channel, { last: count, limit: count });
+  }
+
+  kick(channel: string, banSeconds: number): void {
+    this.requests.kick(channel, banSeconds, false);
+  }
+
+  get congested(): boolean {
+    return this.peers.congested;
+  }
+
+  onRequest(from: Inbound, record: PeerRecord): void {
+    this.requests.handle(from, record);
+  }
+
+  onReply(from: Outbound, record: PeerRecord): void {
+    switch (record.kind) {
+      case KIND.answer:
+        this.onAnswer(from, record);
+        return;
+      case KIND.deliver:
+        if (record.correlation === 0) this.holding.onDeliver(from, record);
+        else this.reads.onMessage(record);
+        return;
+      case KIND.control:
+        this.onReplyControl(from, record.control);
+        return;
+      default:
+      // requests do not come this way
+    }
+  }
+
+  onLinkOpen(_link: Outbound): void {
+    this.holding.sweep();
+    this.pumpAll();
+  }
+
+  onLinkDown(link: Outbound): void {
+    this.holding.onLinkDown(link);
+    this.reads.onLinkDown(link);
+    const unanswered = this.sent.get(link);
+    this.sent.delete(link);
+    if (!unanswered) return;
+    const again: Parked[] = [];
+    for (const item of unanswered.values()) {
+      if ('channels' in item) {
+        this.publishMany(item.message, item.channels, item.done);
+        continue;
+      }
+      this.flights.landed(item.publication.channel);
+      // at most once means never again
+      if (item.publication.ephemeral) item.publication.done?.(UNKNOWN);
+      else again.push({ ...item, sent: true });
+    }
+    this.waiting.unshift(again);
+    this.pumpAll();
+  }
+
+  onHolderDown(holder: Inbound): void {
+    this.home.dropHolder(holder);
+  }
+
+  onHearing(): void {
+    this.review();
+  }
+
+  onRelief(): void {
+    this.local.relieved();
+  }
+
+  private review(): void {
+    this.home.dropChannels((channel) => this.placement.of(channel).kind !== 'self');
+    this.holding.review();
+    this.pumpAll();
+  }
+
+  private route(publication: Publication, dedupe: boolean, forwarded: boolean): void {
+    const held = this.waiting.size > 0 && this.waiting.has(publication.channel);
+    if (!held && this.attempt(publication, dedupe, forwarded, 0)) return;
+    const deadline = this.options.now() + this.options.homeTimeoutMs;
+    const parked = { publication, dedupe, forwarded, sent: false, deadline };
+    if (!this.waiting.push(parked)) this.fail(parked);
+  }
+
+  /** Hands the publication on, here or to a peer; false when it cannot be now. */
+  private attempt(publication: Publication, dedupe: boolean, forwarded: boolean, deadline: number): boolean {
+    const { channel } = publication;
+    const place = this.placement.of(channel);
+    if (place.kind === 'self') {
+      if (!this.flights.mayGo(channel, this.options.selfId)) return false;
+      this.home.publish(channel, publication, dedupe, publication.done);
+      return true;
+    }
+    // two hops at most: what was forwarded to this node waits here until it is home, or is refused
+    if (place.kind === 'nowhere' || forwarded) return false;
+    const link = this.linkTowards(place.member.id);
+    if (!link || !this.flights.mayGo(channel, link.member.id)) return false;
+    if (!publication.done) return link.send(encodePublish(channel, publication, dedupe, 0, forwarded));
+    const correlation = this.nextCorrelation();
+    if (!link.send(encodePublish(channel, publication, dedupe, correlation, forwarded))) return false;
+    this.flights.departed(channel, link.member.id);
+    const until = deadline || this.options.now() + this.options.homeTimeoutMs;
+    this.remember(link, correlation, { publication, dedupe, forwarded, deadline: until });
+    return true;
+  }
+
+  private homeLink(place: Place): Outbound | undefined {
+    return place.kind === 'peer' ? this.peers.get(place.member.id) : undefined;
+  }
+
+  /** The link to a peer, or, where that is cut, to one that hears it. */
+  private linkTowards(id: string): Outbound | undefined {
+    const direct = this.peers.get(id);
+    if (direct?.open) return direct;
+    const through = this.peers.hearing.hearerOf(id);
+    const link = through === undefined ? undefined : this.peers.get(through);
+    return link?.open ? link : undefined;
+  }
+
+  private sendList(
+    link: Outbound,
+    message: Message,
+    channels: readonly string[],
+    done: ((outcomes: readonly Outcome[]) => void) | undefined,
+  ): void {
+    const correlation = done ? this.nextCorrelation() : 0;
+    link.send(encodeList(channels, message, done !== undefined, correlation));
+    if (done) this.remember(link, correlation, { message, channels, done });
+  }
+
+  private remember(link: Outbound, correlation: number, item: Sent | SentList): void {
+    let sent = this.sent.get(link);
+    if (!sent) {
+      sent = new Map();
+      this.sent.set(link, sent);
+    }
+    sent.set(correlation, item);
+  }
+
+  private onReplyControl(from: Outbound, control: Control): void {
+    switch (control.t) {
+      case 'interested':
+        this.holding.onInterested(from, control.correlation, control.start);
+        return;
+      case 'readEnd':
+        this.reads.onEnd(control.correlation, control.start);
+        return;
+      case 'listed': {
+        const item = this.sent.get(from)?.get(control.correlation);
+        this.sent.get(from)?.delete(control.correlation);
+        if (item && 'channels' in item) item.done(control.outcomes.map(outcomeOf));
+        return;
+      }
+      case 'kick':
+        this.local.kick(control.channel, control.banSeconds);
+        return;
+      default:
+      // of a later version, or not for this side
+    }
+  }
+
+  private onAnswer(from: Outbound, answer: AnswerRecord): void {
+    const sent = this.sent.get(from);
+    const item = sent?.get(answer.correlation);
+    if (!item || 'channels' in item) return;
+    sent?.delete(answer.correlation);
+    const { publication } = item;
+    const free = this.flights.landed(publication.channel);
+    publication.done?.(
+      answer.code === undefined
+        ? {
+            kind: 'published',
+            reached: answer.reached,
+            position: answer.position,
+            duplicate: answer.duplicate,
+          }
+        : { kind: 'failed', code: answer.code },
+    );
+    if (free && this.waiting.size > 0) this.pump(publication.channel);
+  }
+
+  private sweep(): void {
+    this.holding.sweep();
+    if (this.waiting.size === 0) return;
+    for (const parked of this.waiting.expired(this.options.now())) this.fail(parked);
+    this.pumpAll();
+  }
+
+  private pumpAll(): void {
+    if (this.waiting.size === 0) return;
+    for (const channel of this.waiting.channels()) this.pump(channel);
+  }
+
+  private pump(channel: string): void {
+    this.waiting.drain(channel, ({ publication, dedupe, forwarded, deadline }) =>
+      this.attempt(publication, dedupe, forwarded, deadline),
+    );
+  }
+
+  private fail({ publication, sent }: Parked): void {
+    if (publication.done) publication.done(sent ? UNKNOWN : UNAVAILABLE);
+    else this.dropped++;
+  }
+
+  private nextCorrelation(): number {
+    this.correlation = (this.correlation % 0xffff_fffe) + 1;
+    return this.correlation;
+  }
+}
+
+function outcomeOf(listed: ListOutcome): Outcome {
+  if (listed.code !== undefined) return { kind: 'failed', code: listed.code };
+  const { reached = 0, duplicate = false, position } = listed;
+  return { kind: 'published', reached, duplicate, position };
+}

@@ -1,0 +1,90 @@
+import type { Publication } from './port.ts';
+
+/** A publication with what the ring router must know of it while it cannot be sent. */
+export interface Parked {
+  readonly publication: Publication;
+  readonly dedupe: boolean;
+  readonly forwarded: boolean;
+  /** It went out once and was not answered: whether it was stored is not known. */
+  readonly sent: boolean;
+  /** Monotonic, milliseconds. */
+  readonly deadline: number;
+}
+
+/**
+ * Publications that have to wait: for their home to be reachable, for the ring to settle, or for an earlier one to the
+ * same channel to be answered (rule 6). One queue for each channel, in the order of the calls; bounded as a whole.
+ */
+export class Waiting {
+  private readonly queues = new Map<string, Parked[]>();
+  private readonly maxBytes: number;
+  private bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get size(): number {
+    return this.queues.size;
+  }
+
+  has(channel: string): boolean {
+    return this.queues.has(channel);
+  }
+
+  channels(): string[] {
+    return [...this.queues.keys()];
+  }
+
+  /** At the end of its channel's queue; false when there is no room. */
+  push(parked: Parked): boolean {
+    const bytes = bytesOf(parked);
+    if (this.bytes + bytes > this.maxBytes) return false;
+    const { channel } = parked.publication;
+    const queue = this.queues.get(channel);
+    if (queue) queue.push(parked);
+    else this.queues.set(channel, [parked]);
+    this.bytes += bytes;
+    return true;
+  }
+
+  /** Before everything else of their channels, in the order given: they were sent before. Always taken. */
+  unshift(parked: readonly Parked[]): void {
+    for (let i = parked.length - 1; i >= 0; i--) {
+      const item = parked[i] as Parked;
+      const { channel } = item.publication;
+      const queue = this.queues.get(channel);
+      if (queue) queue.unshift(item);
+      else this.queues.set(channel, [item]);
+      this.bytes += bytesOf(item);
+    }
+  }
+
+  /** Takes from the front of a channel's queue for as long as `send` accepts. */
+  drain(channel: string, send: (parked: Parked) => boolean): void {
+    const queue = this.queues.get(channel);
+    if (!queue) return;
+    let sent = 0;
+    while (sent < queue.length && send(queue[sent] as Parked)) this.bytes -= bytesOf(queue[sent++] as Parked);
+    if (sent === queue.length) this.queues.delete(channel);
+    else if (sent > 0) queue.splice(0, sent);
+  }
+
+  /** Takes out everything whose deadline has passed. */
+  expired(now: number): Parked[] {
+    const expired: Parked[] = [];
+    for (const [channel, queue] of this.queues) {
+      const keep = queue.filter((item) => item.deadline > now);
+      if (keep.length === queue.length) continue;
+      for (const item of queue) if (item.deadline <= now) expired.push(item);
+      if (keep.length > 0) this.queues.set(channel, keep);
+      else this.queues.delete(channel);
+    }
+    for (const item of expired) this.bytes -= bytesOf(item);
+    return expired;
+  }
+}
+
+function bytesOf({ publication }: Parked): number {
+  return 200 + publication.data.length;
+}

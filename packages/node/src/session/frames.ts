@@ -1,0 +1,97 @@
+import { ERRORS, type ErrorCode, type Position, type ServerFrame } from '@ringway/protocol';
+import type { Delivery, Outcome } from '../router/port.ts';
+import { jsonToWire, quote } from '../text.ts';
+
+/**
+ * Frames for clients as wire text, WebSocket header included: one final, unmasked text frame (RFC 6455, 5.2). Built as one
+ * string, a message for a thousand sessions is framed once, and what a session gets in one turn of the event loop goes out
+ * in one write.
+ */
+function framed(payload: string): string {
+  const { length } = payload;
+  if (length < 126) return String.fromCharCode(0x81, length) + payload;
+  if (length < 65_536) return String.fromCharCode(0x81, 126, length >>> 8, length & 255) + payload;
+  const high = Math.floor(length / 0x1_0000_0000);
+  return (
+    String.fromCharCode(
+      0x81,
+      127,
+      0,
+      0,
+      (high >>> 8) & 255,
+      high & 255,
+      (length >>> 24) & 255,
+      (length >>> 16) & 255,
+      (length >>> 8) & 255,
+      length & 255,
+    ) + payload
+  );
+}
+
+/** Any frame, from its object. */
+export function frame(value: ServerFrame): string {
+  return framed(jsonToWire(value));
+}
+
+function positionText(position: Position): string {
+  return `{"epoch":"${position.epoch}","seq":${position.seq}}`;
+}
+
+/** A `message` frame. `channel` is the channel's name as a JSON string on the wire. */
+export function messageFrame(channel: string, delivery: Delivery): string {
+  const { id, from, data, position, previous } = delivery;
+  if (!position || !previous) {
+    return framed(`{"type":"message","channel":${channel},"id":${id},"from":${from},"data":${data}}`);
+  }
+  return framed(
+    `{"type":"message","channel":${channel},"id":${id},"position":${positionText(position)},"previous":${positionText(previous)},"from":${from},"data":${data}}`,
+  );
+}
+
+/** The answer to a publish of one message. `id` is a JSON string on the wire. */
+export function outcomeFrame(id: string, outcome: Outcome): string {
+  if (outcome.kind === 'failed') return errorFrame(outcome.code, ERRORS[outcome.code].means, id);
+  const position = outcome.position ? `,"position":${positionText(outcome.position)}` : '';
+  const duplicate = outcome.duplicate ? ',"duplicate":true' : '';
+  return framed(`{"type":"published","id":${id}${position},"reached":${outcome.reached}${duplicate}}`);
+}
+
+/** The answer to a publish to a list: one result for each user, in order. */
+export function listFrame(id: string, users: readonly string[], outcomes: readonly Outcome[]): string {
+  let reached = 0;
+  const results = users.map((to, i) => {
+    const outcome = outcomes[i];
+    if (!outcome || outcome.kind === 'failed') {
+      const code: ErrorCode = outcome?.code ?? 'internal';
+      return { to, error: { code, message: ERRORS[code].means } };
+    }
+    reached += outcome.reached;
+    const { position, duplicate } = outcome;
+    return {
+      to,
+      reached: outcome.reached,
+      ...(position ? { position } : {}),
+      ...(duplicate ? { duplicate } : {}),
+    };
+  });
+  return framed(`{"type":"published","id":${id},"reached":${reached},"results":${jsonToWire(results)}}`);
+}
+
+/** An `error` frame; `id` is a JSON string on the wire. */
+export function errorFrame(
+  code: ErrorCode,
+  message: string,
+  id?: string,
+  more: { readonly channel?: string; readonly retryAfterMs?: number } = {},
+): string {
+  const { retryable } = ERRORS[code];
+  const answers = id === undefined ? '' : `,"id":${id}`;
+  const channel = more.channel === undefined ? '' : `,"channel":${quote(more.channel)}`;
+  const after = more.retryAfterMs === undefined ? '' : `,"retryAfterMs":${more.retryAfterMs}`;
+  return framed(
+    `{"type":"error"${answers}${channel},"code":"${code}","message":${quote(message)},"retryable":${retryable}${after}}`,
+  );
+}
+
+export const PING_FRAME = frame({ type: 'ping' });
+export const PONG_FRAME = frame({ type: 'pong' });

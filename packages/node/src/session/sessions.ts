@@ -1,0 +1,322 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import {
+  CLOSE,
+  type CloseName,
+  type SessionInfo,
+  type TicketClaims,
+  userChannel,
+  userOf,
+} from '@ringway/protocol';
+import type { Logger } from '@ringway/service';
+import type { WebSocket } from 'ws';
+import { Hub } from '../hub/hub.ts';
+import type { Tally } from '../metrics.ts';
+import type { Router } from '../router/port.ts';
+import type { NodeSettings } from '../settings.ts';
+import { quote } from '../text.ts';
+import { Expiry } from './expiry.ts';
+import { Flusher } from './flusher.ts';
+import { frame } from './frames.ts';
+import type { SessionHost } from './host.ts';
+import { Input } from './input.ts';
+import { PingWheel } from './ping-wheel.ts';
+import { Session } from './session.ts';
+import type { Tickets } from './tickets.ts';
+
+/** Most users kept out after a kick. */
+const MAX_BANS = 100_000;
+
+export interface SessionsOptions {
+  readonly nodeId: string;
+  readonly settings: NodeSettings;
+  readonly router: Router;
+  readonly tickets: Tickets;
+  /** Unique over all starts of all nodes. */
+  readonly idPrefix: string;
+  readonly publishes: Tally;
+  readonly closes: Tally;
+  readonly logger: Logger;
+  /** Monotonic, milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number;
+  readonly random: () => number;
+  /** The socket has shown a valid ticket. */
+  readonly onAuthenticated: (stream: Duplex) => void;
+}
+
+/** Where a WebSocket keeps its session: a property costs less than a map of thousands of pairs. */
+const SESSION = Symbol('session');
+
+interface SessionSocket extends WebSocket {
+  [SESSION]?: Session;
+}
+
+/** All client sessions of a node: how they begin, what they may hold, how they end. */
+export class Sessions implements SessionHost {
+  readonly nodeId: string;
+  readonly ping: SessionHost['ping'];
+  readonly limits: SessionHost['limits'];
+  readonly maxWaitingBytes: number;
+  readonly flusher = new Flusher();
+  readonly hub: Hub;
+  readonly now: () => number;
+  readonly wallClock: () => number;
+  private readonly options: SessionsOptions;
+  private readonly input: Input;
+  private readonly wheel: PingWheel;
+  private readonly expiry: Expiry;
+  private readonly sessions = new Set<Session>();
+  private readonly byUser = new Map<string, Session | Session[]>();
+  private readonly bans = new Map<string, number>();
+  private readonly paused = new Set<Session>();
+  private timer: NodeJS.Timeout | undefined;
+  /** No new sessions are taken. */
+  private draining = false;
+
+  constructor(options: SessionsOptions) {
+    const { settings } = options;
+    this.options = options;
+    this.nodeId = options.nodeId;
+    this.now = options.now;
+    this.wallClock = options.wallClock;
+    this.ping = { intervalMs: settings.pingInterval, timeoutMs: settings.pingTimeout };
+    this.limits = { frameBytes: settings.frameBytes, publishesPerSecond: settings.publishesPerSecond };
+    this.maxWaitingBytes = settings.waitingBytes;
+    this.expiry = new Expiry(options.wallClock() / 1000);
+    this.hub = new Hub(options.router, {
+      onKick: (channel, banSeconds) => this.kick(channel, banSeconds),
+      onRelieved: () => {
+        for (const session of this.paused) session.resume();
+        this.paused.clear();
+      },
+    });
+    this.wheel = new PingWheel({
+      intervalMs: settings.pingInterval,
+      timeoutMs: settings.pingTimeout,
+      random: options.random,
+      onSilent: (session) => this.close(session, 'ping_timeout'),
+    });
+    this.input = new Input({
+      host: this,
+      hub: this.hub,
+      router: options.router,
+      idPrefix: options.idPrefix,
+      maxListUsers: settings.maxListUsers,
+      maxGroups: settings.maxGroups,
+      maxRefused: 10 * settings.publishesPerSecond,
+      replay: {
+        router: options.router,
+        highWaterBytes: settings.waitingBytes / 4,
+        attempts: Math.ceil(settings.homeTimeout / 250),
+      },
+      pause: (session) => {
+        this.paused.add(session);
+        session.pause();
+      },
+      takeTicket: (token) => options.tickets.take(token),
+      refreshed: (session, claims) => this.refresh(session, claims),
+      count: (result) => options.publishes.add(result),
+    });
+  }
+
+  start(): void {
+    this.wheel.start();
+    this.timer = setInterval(() => this.tellExpiring(), 1_000);
+    this.timer.unref();
+  }
+
+  /** Takes no more sessions. */
+  drain(): void {
+    this.draining = true;
+  }
+
+  /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
+  async closeAll(name: CloseName, spreadMs: number): Promise<void> {
+    const all = [...this.sessions];
+    const began = this.now();
+    let closed = 0;
+    while (closed < all.length) {
+      const due = spreadMs === 0 ? 1 : Math.min(1, (this.now() - began + 10) / spreadMs);
+      for (const until = Math.ceil(all.length * due); closed < until; closed++)
+        this.close(all[closed] as Session, name);
+      if (closed < all.length) await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  stop(): void {
+    this.wheel.stop();
+    clearInterval(this.timer);
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  get sendBufferBytes(): number {
+    let bytes = 0;
+    for (const session of this.sessions) bytes += session.waitingBytes;
+    return bytes;
+  }
+
+  tick(): number {
+    return this.wheel.tick;
+  }
+
+  sessionsOf(userId: string): SessionInfo[] {
+    return this.ofUser(userId).map(({ id, since }) => ({
+      sessionId: id,
+      userId,
+      nodeId: this.nodeId,
+      since,
+    }));
+  }
+
+  /** A client has opened a socket and shown a ticket, or none. It becomes a session, or is closed with a code. */
+  accept(socket: WebSocket, stream: Duplex, ticket: string | undefined): void {
+    socket.on('error', ignore);
+    const taken = ticket === undefined ? undefined : this.options.tickets.take(ticket);
+    if (!taken?.ok) return this.turnAway(socket, taken?.close ?? 'invalid_ticket');
+    this.options.onAuthenticated(stream);
+    const { claims } = taken;
+    const refusal = this.refusal(claims);
+    if (refusal) return this.turnAway(socket, refusal);
+    const userId = claims.sub;
+    const channel = userChannel(userId);
+    const session = new Session(this, socket, stream, {
+      id: randomBytes(9).toString('base64url'),
+      userId,
+      from: quote(channel),
+      cap: claims.cap,
+      expiresAt: claims.sexp ?? Number.POSITIVE_INFINITY,
+    });
+    (socket as SessionSocket)[SESSION] = session;
+    this.add(session);
+    // nothing is read before the welcome: what the client sends waits in the network
+    socket.pause();
+    const { input } = this;
+    socket.on('message', function onMessage(this: WebSocket, data, isBinary) {
+      const from = (this as SessionSocket)[SESSION];
+      if (from?.state === 'open') input.read(from, data as Buffer, isBinary);
+    });
+    socket.on('close', () => this.ended(session));
+    session.channels.push(
+      this.hub.subscribe(channel, {
+        session,
+        joined: (joined) => {
+          if (session.state === 'joining' && joined.position) session.welcome(joined, joined.position);
+        },
+        failed: () => this.close(session, 'unavailable'),
+      }),
+    );
+  }
+
+  close(session: Session, name: CloseName): void {
+    if (session.state === 'closed') return;
+    this.options.closes.add(String(CLOSE[name].code));
+    this.forget(session);
+    session.end(name);
+  }
+
+  private refusal({ sub, sexp }: TicketClaims): CloseName | undefined {
+    const { maxSessions, maxUserSessions } = this.options.settings;
+    const now = this.wallClock();
+    if (this.draining) return 'draining';
+    if (sexp !== undefined && sexp * 1000 <= now) return 'session_expired';
+    if ((this.bans.get(sub) ?? 0) > now) return 'kicked';
+    if (this.sessions.size >= maxSessions) return 'node_full';
+    if (this.ofUser(sub).length >= maxUserSessions) return 'user_sessions';
+    return undefined;
+  }
+
+  private turnAway(socket: WebSocket, name: CloseName): void {
+    const { code } = CLOSE[name];
+    this.options.closes.add(String(code));
+    this.options.logger.debug({ code, reason: name }, 'a socket was turned away');
+    socket.close(code, name);
+    // the answer to a close is waited for, but not for long: this is still a stranger
+    setTimeout(() => socket.terminate(), 2_000).unref();
+  }
+
+  private add(session: Session): void {
+    this.sessions.add(session);
+    const { userId } = session;
+    const known = this.byUser.get(userId);
+    if (known === undefined) this.byUser.set(userId, session);
+    else if (Array.isArray(known)) known.push(session);
+    else this.byUser.set(userId, [known, session]);
+    this.wheel.add(session);
+    this.watchExpiry(session);
+  }
+
+  private ended(session: Session): void {
+    if (session.state === 'closed') return;
+    this.options.closes.add('gone');
+    this.forget(session);
+    session.ended();
+  }
+
+  private forget(session: Session): void {
+    if (!this.sessions.delete(session)) return;
+    this.paused.delete(session);
+    this.wheel.remove(session);
+    this.expiry.remove(session);
+    const rest = this.ofUser(session.userId).filter((other) => other !== session);
+    if (rest.length === 0) this.byUser.delete(session.userId);
+    else this.byUser.set(session.userId, rest.length === 1 ? (rest[0] as Session) : rest);
+    for (const channel of session.channels) this.hub.unsubscribe(channel, session);
+  }
+
+  private ofUser(userId: string): readonly Session[] {
+    const known = this.byUser.get(userId);
+    if (known === undefined) return [];
+    return Array.isArray(known) ? known : [known];
+  }
+
+  private kick(channel: string, banSeconds: number): void {
+    const userId = userOf(channel);
+    if (userId === undefined) return;
+    const now = this.wallClock();
+    if (banSeconds > 0) {
+      if (this.bans.size >= MAX_BANS)
+        for (const [user, until] of this.bans) if (until <= now) this.bans.delete(user);
+      if (this.bans.size < MAX_BANS) this.bans.set(userId, now + banSeconds * 1000);
+    }
+    for (const session of [...this.ofUser(userId)]) this.close(session, 'kicked');
+  }
+
+  private refresh(session: Session, claims: TicketClaims): void {
+    session.cap = claims.cap;
+    session.expiresAt = claims.sexp ?? Number.POSITIVE_INFINITY;
+    this.watchExpiry(session);
+    const more = claims.sexp === undefined ? {} : { expiresAt: claims.sexp * 1000 };
+    session.send(frame({ type: 'refreshed', ...more }));
+  }
+
+  /** The right is looked at some time before its end, to say so, and at its end. */
+  private watchExpiry(session: Session): void {
+    const { expiresAt } = session;
+    if (expiresAt === Number.POSITIVE_INFINITY) return this.expiry.remove(session);
+    const now = this.wallClock() / 1000;
+    const notice = Math.min(this.options.settings.expiringNotice / 1000, (expiresAt - now) / 2);
+    this.expiry.set(session, expiresAt - notice);
+  }
+
+  private tellExpiring(): void {
+    const now = this.wallClock();
+    for (const session of this.expiry.take(now / 1000)) {
+      const left = session.expiresAt * 1000 - now;
+      if (left <= 0) this.close(session, 'session_expired');
+      else {
+        session.send(
+          frame({ type: 'expiring', expiresAt: session.expiresAt * 1000, expiresIn: Math.round(left) }),
+        );
+        this.expiry.set(session, Math.ceil(session.expiresAt));
+      }
+    }
+  }
+}
+
+/** A socket that breaks closes too, and the close is looked at. */
+function ignore(): void {}

@@ -1,0 +1,195 @@
+import { isLoopback, setting, sharedSettings, type ValuesOf } from '@ringway/service';
+
+const PER_SESSION = 'a session';
+
+/** Settings of `ringway node`. */
+export const nodeSettings = Object.freeze({
+  ...sharedSettings,
+  nodeId: setting.string('RINGWAY_NODE_ID', {
+    required: true,
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    expected: '1 to 64 letters, digits, . _ and -, the first a letter or digit',
+    help: 'Name of the node in the ring; stable across restarts, different for each node.',
+  }),
+  weight: setting.number('RINGWAY_WEIGHT', {
+    default: 1,
+    min: 0.01,
+    max: 100,
+    help: 'Share of the users relative to the other nodes.',
+  }),
+  publicListen: setting.address('RINGWAY_PUBLIC_LISTEN', {
+    default: { host: '127.0.0.1', port: 8090 },
+    help: 'Where clients open their sockets.',
+  }),
+  internalListen: setting.address('RINGWAY_INTERNAL_LISTEN', {
+    default: { host: '127.0.0.1', port: 8091 },
+    help: 'Where peers, backends, health checks and Prometheus reach the node.',
+  }),
+  publicUrl: setting.url('RINGWAY_PUBLIC_URL', {
+    protocols: ['wss:', 'ws:'],
+    check: (url) =>
+      url.protocol === 'wss:' || isLoopback(url.hostname)
+        ? undefined
+        : 'a wss URL (ws is allowed on loopback only)',
+    help: 'Where clients reach the node, as they see it; a path prefix is allowed (wss://ws.example.com/n/node-2). By default made from RINGWAY_PUBLIC_LISTEN where that is on loopback.',
+  }),
+  internalUrl: setting.url('RINGWAY_INTERNAL_URL', {
+    protocols: ['https:', 'http:'],
+    help: 'Where peers and backends reach the node. By default made from RINGWAY_INTERNAL_LISTEN where that is on loopback.',
+  }),
+  publicCert: setting.string('RINGWAY_PUBLIC_CERT', {
+    reload: true,
+    help: 'Path of the PEM certificate (with its chain) of the public listener; wss when given.',
+  }),
+  publicKey: setting.string('RINGWAY_PUBLIC_KEY', {
+    reload: true,
+    help: 'Path of the PEM key of the public listener.',
+  }),
+  internalCert: setting.string('RINGWAY_INTERNAL_CERT', {
+    reload: true,
+    help: 'Path of the PEM certificate (with its chain) of the internal listener; https when given.',
+  }),
+  internalKey: setting.string('RINGWAY_INTERNAL_KEY', {
+    reload: true,
+    help: 'Path of the PEM key of the internal listener.',
+  }),
+  internalCa: setting.string('RINGWAY_INTERNAL_CA', {
+    help: 'Path of the PEM certificates by which peers’ https is trusted; those of Node.js by default.',
+  }),
+  maxSessions: setting.int('RINGWAY_MAX_SESSIONS', {
+    default: 50_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'sessions',
+    help: 'Most sessions on the node; beyond that a client is sent elsewhere (close code 4503).',
+  }),
+  maxUserSessions: setting.int('RINGWAY_MAX_USER_SESSIONS', {
+    default: 16,
+    min: 1,
+    max: 10_000,
+    unit: 'sessions',
+    help: 'Most sessions of one user on the node (close code 4510).',
+  }),
+  maxUnauthenticated: setting.int('RINGWAY_MAX_UNAUTHENTICATED', {
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'sockets an address',
+    help: 'Most sockets of one address that have not shown a valid ticket yet.',
+  }),
+  headerTimeout: setting.duration('RINGWAY_HEADER_TIMEOUT', {
+    default: 5_000,
+    min: 100,
+    max: 60_000,
+    help: 'Longest time for the TLS handshake, and for the headers after it.',
+  }),
+  frameBytes: setting.bytes('RINGWAY_FRAME_BYTES', {
+    default: 64 * 1024,
+    min: 1_024,
+    max: 1024 * 1024,
+    help: 'Largest frame of a client (close code 1009).',
+  }),
+  bodyBytes: setting.bytes('RINGWAY_BODY_BYTES', {
+    default: 1024 * 1024,
+    min: 1_024,
+    max: 16 * 1024 * 1024,
+    help: 'Largest body of a request to the internal listener.',
+  }),
+  publishesPerSecond: setting.int('RINGWAY_PUBLISHES_PER_SECOND', {
+    default: 100,
+    min: 1,
+    max: 10_000_000,
+    unit: `publishes a second, ${PER_SESSION}`,
+    help: 'How often a session may publish in the long run; twice that at once.',
+  }),
+  maxListUsers: setting.int('RINGWAY_MAX_LIST_USERS', {
+    default: 10_000,
+    min: 1,
+    max: 100_000,
+    unit: 'users',
+    help: 'Most users in the list of one publish.',
+  }),
+  maxGroups: setting.int('RINGWAY_MAX_GROUPS', {
+    default: 100,
+    min: 0,
+    max: 100_000,
+    unit: `groups ${PER_SESSION}`,
+    help: 'Most groups that a session may have joined.',
+  }),
+  waitingBytes: setting.bytes('RINGWAY_WAITING_BYTES', {
+    default: 1024 * 1024,
+    min: 64 * 1024,
+    max: 1024 * 1024 * 1024,
+    help: 'Most bytes waiting for one client; beyond that it is too slow (close code 4504).',
+  }),
+  peerWaitingBytes: setting.bytes('RINGWAY_PEER_WAITING_BYTES', {
+    default: 32 * 1024 * 1024,
+    min: 1024 * 1024,
+    max: 4 * 1024 * 1024 * 1024,
+    help: 'Most bytes waiting for one peer, and in all for homes that cannot be reached. At a sixteenth of it, clients that publish to that peer are read no further.',
+  }),
+  pingInterval: setting.duration('RINGWAY_PING_INTERVAL', {
+    default: 25_000,
+    min: 200,
+    max: 600_000,
+    help: 'How often a session is pinged.',
+  }),
+  pingTimeout: setting.duration('RINGWAY_PING_TIMEOUT', {
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+    help: 'How long after a ping a silent client is given up (close code 4507). Not above the interval.',
+  }),
+  linkTimeout: setting.duration('RINGWAY_LINK_TIMEOUT', {
+    default: 3_000,
+    min: 200,
+    max: 60_000,
+    help: 'How long after its last word a peer counts as unheard, even when the network says nothing.',
+  }),
+  homeTimeout: setting.duration('RINGWAY_HOME_TIMEOUT', {
+    default: 5_000,
+    min: 100,
+    max: 60_000,
+    help: 'How long a publish or a new session waits for a home that cannot be reached.',
+  }),
+  expiringNotice: setting.duration('RINGWAY_EXPIRING_NOTICE', {
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+    help: 'How long before the end of its right a session is told.',
+  }),
+  logMessages: setting.int('RINGWAY_LOG_MESSAGES', {
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'messages a channel',
+    help: 'Most messages that the memory log keeps of a channel.',
+  }),
+  logBytes: setting.bytes('RINGWAY_LOG_BYTES', {
+    default: 256 * 1024 * 1024,
+    min: 1024 * 1024,
+    max: 64 * 1024 * 1024 * 1024,
+    help: 'Most memory that the memory log takes, over all channels.',
+  }),
+  logAge: setting.duration('RINGWAY_LOG_AGE', {
+    default: 120_000,
+    min: 1_000,
+    max: 86_400_000,
+    help: 'How long the memory log keeps a message.',
+  }),
+  stopGrace: setting.duration('RINGWAY_STOP_GRACE', {
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    help: 'Longest time a graceful stop may take, over all.',
+  }),
+  stopSpread: setting.duration('RINGWAY_STOP_SPREAD', {
+    default: 500,
+    min: 0,
+    max: 600_000,
+    help: 'Over how long a stopping node spreads the closing of its sessions, so that they do not all come back at one moment.',
+  }),
+});
+
+/** What {@link nodeSettings} reads. */
+export type NodeSettings = Readonly<ValuesOf<typeof nodeSettings>>;
