@@ -2,7 +2,7 @@ import { ERRORS, type ErrorCode, HTTP, type PublishAnswer, type TargetResult } f
 import { type Failure, readAnswers, toError } from './delivery-answer.ts';
 import { PushError, UnknownOutcomeError } from './errors.ts';
 import type { Homes } from './homes.ts';
-import type { NodeTokens, PushMember, PushRing } from './port.ts';
+import { endpoint, type NodeTokens, type PushMember, type PushRing } from './port.ts';
 import type { Publication, TargetOutcome } from './publication.ts';
 import type { Transport } from './transport.ts';
 
@@ -110,7 +110,7 @@ export class Delivery {
       for (const parcel of parcels) this.#refused(parcel, cause, retry);
       return this.#again(retry);
     }
-    const url = member.internalUrl + HTTP.publish;
+    const url = endpoint(member, HTTP.publish);
     const body = `[${bodies.join(',')}]`;
     const reply = await transport.call({ method: 'POST', url, token, body, timeoutMs: attemptTimeoutMs });
     if (reply.kind !== 'answer') {

@@ -1,3 +1,4 @@
+export { type ConsulSourceOptions, consulSource } from './consul-source.ts';
 export {
   ClosedError,
   ForbiddenError,

@@ -141,7 +141,7 @@ class LocatorSource implements RingSource, TokenIssuer {
     if (this.#ring?.version.index === index && this.#ring.version.checksum === checksum) return;
     const members = document.members
       .filter(({ state }) => state === 'up')
-      .map(({ id, weight, internalUrl }) => ({ id, weight, internalUrl: internalUrl.replace(/\/+$/, '') }));
+      .map(({ id, weight, internalUrl }) => ({ id, weight, internalUrl }));
     const ring = buildRing<Member>(members, { index, previous: this.#ring });
     if (ring.version.checksum !== checksum) {
       throw new UnavailableError(

@@ -1,10 +1,16 @@
+import type { TextSigner } from '@ringway/service';
 import type { Transport } from './transport.ts';
 
 /** A node to which a backend can publish. */
 export interface PushMember {
   readonly id: string;
-  /** `http://` or `https://`, without a slash at the end. */
+  /** `http://` or `https://`. */
   readonly internalUrl: string;
+}
+
+/** The URL of a path on a member's internal listener. */
+export function endpoint({ internalUrl }: PushMember, path: string): string {
+  return (internalUrl.endsWith('/') ? internalUrl.slice(0, -1) : internalUrl) + path;
 }
 
 /** One immutable view of the ring. */
@@ -20,6 +26,10 @@ export interface PushRing {
 /** What a source may use of the SDK that it serves. */
 export interface SourceContext {
   readonly transport: Transport;
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** Checks members' signatures; absent when the SDK has no keys. */
+  readonly signer?: TextSigner;
   /** A cluster token (scope push) for an audience; absent when the SDK has no keys. */
   readonly mint?: (audience: string) => string;
   /** A number of [0, 1). */

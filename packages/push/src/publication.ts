@@ -1,4 +1,4 @@
-import type { Position, PublishTarget, TargetResult } from '@ringway/protocol';
+import { type Position, type PublishTarget, type TargetResult, userOf } from '@ringway/protocol';
 import {
   NoNodesError,
   type PushError,
@@ -18,7 +18,7 @@ export interface PublishResult {
   readonly position?: Position;
   /** The id had been stored before: `position` is that message's. */
   readonly duplicate?: boolean;
-  /** For a list: one for each distinct user, in the order given; one that failed has `error`. */
+  /** For a list: one for each distinct user (`to` is the user id), in the order given; one that failed has `error`. */
   readonly results?: readonly TargetResult[];
 }
 
@@ -77,7 +77,7 @@ export class Publication implements LaneWork {
   /** The element of a `POST /publish` for some of its channels. `data` goes as it was given. */
   body(channels: readonly string[]): string {
     const to = this.isList
-      ? `{"users":${JSON.stringify(channels.map((channel) => channel.slice('user:'.length)))}}`
+      ? `{"users":${JSON.stringify(channels.map(userName))}}`
       : JSON.stringify(channels[0]);
     return `{"to":${to}${this.#tail}`;
   }
@@ -130,7 +130,9 @@ export class Publication implements LaneWork {
     this.#settled = true;
     clearTimeout(this.#timer);
     if (this.isList) {
-      const results = this.channels.map((to) => listResult(to, this.#outcomes.get(to)));
+      const results = this.channels.map((channel) =>
+        listResult(userName(channel), this.#outcomes.get(channel)),
+      );
       const reached = results.reduce((sum, result) => sum + (result.reached ?? 0), 0);
       this.#resolve({ id: this.id, reached, results });
       return;
@@ -145,6 +147,11 @@ export class Publication implements LaneWork {
         ...(duplicate && { duplicate }),
       });
   }
+}
+
+/** Channels of a list are those of users. */
+function userName(channel: string): string {
+  return userOf(channel) ?? channel;
 }
 
 function listResult(to: string, outcome: TargetOutcome | undefined): TargetResult {

@@ -6,6 +6,7 @@ import {
   type SessionInfo,
   userChannel,
 } from '@ringway/protocol';
+import { hmacSigner } from '@ringway/service';
 import { Delivery } from './delivery.ts';
 import { failureOf, toError } from './delivery-answer.ts';
 import { ClosedError, InvalidRequestError, OptionError, PushError, UnavailableError } from './errors.ts';
@@ -13,7 +14,7 @@ import { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
 import { MintedTokens } from './minted-tokens.ts';
 import { duration, type PushOptions, type ResolvedOptions, resolveOptions } from './options.ts';
-import { issuesTokens, type NodeTokens, type RingSource } from './port.ts';
+import { endpoint, issuesTokens, type NodeTokens, type RingSource } from './port.ts';
 import { Publication, type PublishResult } from './publication.ts';
 import { dataText } from './raw-json.ts';
 import { Transport } from './transport.ts';
@@ -76,7 +77,9 @@ export class RingwayPush {
     });
     source.start({
       transport: this.#transport,
+      cluster,
       random,
+      ...(keys && { signer: hmacSigner(keys) }),
       ...(minted && { mint: (audience) => minted.mint(audience) }),
     });
   }
@@ -99,22 +102,20 @@ export class RingwayPush {
     return Promise.allSettled(items.map(({ to, data, ...options }) => this.publish(to, data, options)));
   }
 
-  /** The user's sessions, on whichever nodes. @throws PushError (as a rejection) */
+  /** The user's sessions, as the home tells them. @throws PushError (as a rejection) */
   async sessions(userId: string): Promise<readonly SessionInfo[]> {
     const body = (await this.#ask('GET', userId, '')) as { readonly sessions: readonly SessionInfo[] };
     return body.sessions;
   }
 
   /**
-   * Ends the user's sessions for good; with `banSeconds` new ones are refused for so long.
-   * @returns how many were ended, as the home knew it
+   * Ends the user's sessions for good, wherever they are; with `banSeconds` (at most 86400) new ones are refused for so
+   * long. Resolves when the home has been told.
    * @throws PushError (as a rejection)
    */
-  async kick(userId: string, options: { readonly banSeconds?: number } = {}): Promise<number> {
+  async kick(userId: string, options: { readonly banSeconds?: number } = {}): Promise<void> {
     const { banSeconds } = options;
-    const query = banSeconds === undefined ? '' : `&banSeconds=${banSeconds}`;
-    const body = (await this.#ask('DELETE', userId, query)) as { readonly kicked: number };
-    return body.kicked;
+    await this.#ask('DELETE', userId, banSeconds === undefined ? '' : `&banSeconds=${banSeconds}`);
   }
 
   /** Resolves when the ring has been read. @throws PushError (as a rejection) why it was not, when the time is up */
@@ -197,12 +198,12 @@ export class RingwayPush {
       const member = this.#homes.of(ring, channel);
       const reply = await this.#transport.call({
         method,
-        url: `${member.internalUrl}${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`,
+        url: `${endpoint(member, HTTP.sessions)}?userId=${encodeURIComponent(userId)}${query}`,
         token: await this.#tokens.tokenFor(member.id),
         timeoutMs: this.#options.attemptTimeoutMs,
       });
       if (reply.kind === 'answer') {
-        if (reply.status === 200) return { value: JSON.parse(reply.text) };
+        if (reply.status < 300) return { value: JSON.parse(reply.text) };
         return { problem: toError(failureOf(reply.status, reply.text), { to: channel }) };
       }
       this.#homes.suspect(member.id);

@@ -63,7 +63,7 @@ describe('publish', () => {
     const users = Array.from({ length: 50 }, (_, i) => `u${i}`);
     const result = await push.publish({ users }, 'hello');
     expect(result.reached).toBe(50);
-    expect(result.results?.map(({ to }) => to)).toEqual(users.map((user) => `user:${user}`));
+    expect(result.results?.map(({ to }) => to)).toEqual(users);
     for (const node of nodes) {
       expect(node.elements).toHaveLength(1);
       const { to } = node.elements[0] ?? { to: '' };

@@ -1,1 +1,2 @@
-export {};
+export { commandNames, run } from './cli.ts';
+export type { Terminal } from './command.ts';

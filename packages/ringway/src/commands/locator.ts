@@ -1,0 +1,29 @@
+import { configureLocator, locatorSettings } from '@ringway/locator';
+import { createLogger, loadEnvironment, readSettings, runUntilSignal, settingsHelp } from '@ringway/service';
+import type { Command } from '../command.ts';
+import { membershipFrom, membershipSettings } from '../membership-settings.ts';
+import { sdkBundle } from '../sdk-bundle.ts';
+
+/** Everything that `ringway locator` reads from its environment. */
+export const locatorTable = Object.freeze({ ...locatorSettings, ...membershipSettings });
+
+/** `ringway locator` */
+export const locator: Command = {
+  name: 'locator',
+  summary: 'Run a locator: it tells clients and backends which node owns a user.',
+  positionals: [],
+  options: {},
+  notes: () => `Settings (environment):\n${settingsHelp(locatorTable)}`,
+  async run(_args, terminal) {
+    const read = () => readSettings(locatorTable, loadEnvironment(terminal.env));
+    const settings = read();
+    const logger = createLogger({ name: 'locator', level: settings.logLevel });
+    const { locator, reload } = configureLocator(settings, {
+      logger,
+      sdk: sdkBundle,
+      membership: (keys, { rejected }) =>
+        membershipFrom(settings, { cluster: settings.cluster, keys, log: logger, hooks: { rejected } }),
+    });
+    return runUntilSignal(locator, { logger, reload: () => reload(read()) });
+  },
+};
