@@ -263,6 +263,7 @@ class Parts {
   async start(): Promise<void> {
     const { settings } = this.options;
     await this.watcher.start();
+    await this.router.start(this.sessions.hub);
     this.router.setRing(this.watcher.current);
     this.watcher.subscribe((before, after) => {
       this.logger.info(
@@ -276,12 +277,11 @@ class Parts {
       );
       this.router.setRing(after);
     });
-    await this.router.start(this.sessions.hub);
     this.sessions.start();
     this.sweeper = setInterval(() => this.log.sweep(), SWEEP_MS);
     this.sweeper.unref();
     const publicPort = await this.listener.listen();
-    await this.internal.listen(settings.internalListen);
+    await this.internal.listen({ ...settings.internalListen });
     const { port: internalPort } = this.internal.server.address() as AddressInfo;
     const { publicTls, internalTls } = this;
     this.addresses = addressesOf(

@@ -114,7 +114,6 @@ export class RingRouter implements Router, PeerUser {
       publishMany: (message, channels, done) => this.publishMany(message, channels, done),
     });
     peers.start(this);
-    peers.setMembers(placement.ring.members);
     this.timer = setInterval(() => this.sweep(), SWEEP_MS);
     this.timer.unref();
     return Promise.resolve();
