@@ -13,6 +13,7 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
   '/ring.js': ['ring.js', 'text/javascript; charset=utf-8'],
   '/chat.js': ['chat.js', 'text/javascript; charset=utf-8'],
+  '/colours.css': ['colours.css', 'text/css; charset=utf-8'],
   '/style.css': ['style.css', 'text/css; charset=utf-8'],
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 };

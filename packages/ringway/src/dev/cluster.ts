@@ -65,6 +65,8 @@ export interface DevClusterOptions {
 /** Most nodes that the page may start. */
 export const MAX_NODES = 12;
 
+/** How often the numbers of sessions are looked at. */
+const SESSIONS_MS = 500;
 /** Events kept for pages that open later. */
 const HISTORY = 50;
 
@@ -89,6 +91,8 @@ export class DevCluster extends EventEmitter<Events> {
   readonly #history: DevEvent[] = [];
   #count = 0;
   #showing: NodeJS.Immediate | undefined;
+  #sessionsTimer: NodeJS.Timeout | undefined;
+  #sessions = '';
 
   constructor(options: DevClusterOptions) {
     super();
@@ -115,6 +119,7 @@ export class DevCluster extends EventEmitter<Events> {
   async start(): Promise<void> {
     await Promise.all([this.#watcher.start(), this.locator.start()]);
     for (let i = 0; i < this.#options.nodes; i++) await this.addNode();
+    this.#sessionsTimer = setInterval(() => this.#lookAtSessions(), SESSIONS_MS);
   }
 
   /** Starts one more node. @returns its id @throws DevRefusal when there are enough */
@@ -156,6 +161,7 @@ export class DevCluster extends EventEmitter<Events> {
 
   async stop(): Promise<void> {
     this.removeAllListeners();
+    clearInterval(this.#sessionsTimer);
     this.#unfollow();
     await Promise.all([...this.#nodes.values()].map((node) => node.stop()));
     await this.locator.stop();
@@ -194,6 +200,12 @@ export class DevCluster extends EventEmitter<Events> {
     for (const { id } of after.members) if (!before.has(id)) this.#tell(`${id} joined the ring${moved}`);
     for (const { id } of before.members) if (!after.has(id)) this.#tell(`${id} left the ring${moved}`);
     this.#showSoon();
+  }
+
+  #lookAtSessions(): void {
+    const sessions = [...this.#nodes.values()].map((node) => node.sessions).join();
+    if (sessions !== this.#sessions) this.#showSoon();
+    this.#sessions = sessions;
   }
 
   /** Once for all that changes in one turn of the loop. */
