@@ -23,7 +23,7 @@ function answer(index: number, ...seen: string[]): Answer {
     const [id = '', start = '1'] = name.split('@');
     members.set(id, { member: member(id, { incarnation: start }), state: state as MemberState });
   }
-  return { index: BigInt(index), authoritative: true, members };
+  return { index: BigInt(index), authoritative: true, resumed: false, members };
 }
 
 function leaderless(given: Answer): Answer {
@@ -118,8 +118,21 @@ describe('mass loss', () => {
 
   test('whoever comes back meanwhile stays, and the hold ends with the doubt', () => {
     const back = play(four, [1_000, answer(2, 'a')], [5_000, answer(3, 'a', 'b', 'c')]);
-    expect(ring(back.view)).toEqual(['a', 'b', 'c']);
-    expect(back.held).toEqual([]);
+    expect(ring(back.view)).toEqual(['a', 'b', 'c', 'd']);
+    // The last to come back is not dropped for being the last.
+    expect(back.held).toEqual(['d']);
+    expect(takeAnswer(back.view, answer(4, 'a', 'b', 'c', 'd'), 6_000, RULES).held).toEqual([]);
+    expect(ring(takeAnswer(back.view, answer(3, 'a', 'b', 'c'), 16_000, RULES).view)).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+
+  test('one that flaps beside one that dies does not keep the dead', () => {
+    const both = answer(2, 'a', 'b', 'c critical', 'd critical');
+    const one = answer(3, 'a', 'b', 'c', 'd critical');
+    expect(ring(play(four, [1_000, both], [1_800, one], [3_500, one]).view)).toEqual(['a', 'b', 'c']);
   });
 
   test('losses one after the other within the window count as one', () => {
@@ -156,6 +169,29 @@ describe('mass loss', () => {
     const gone = takeAnswer(words, answer(2, 'a'), 1, RULES);
     expect(ring(gone.view)).toEqual(['a']);
     expect(gone.held).toEqual([]);
+  });
+});
+
+describe('a registry that started over', () => {
+  const three = [0, answer(50, 'a', 'b', 'c')] as const;
+
+  test('whoever is not registered again yet is kept for 15 s, be it one alone', () => {
+    for (const given of [answer(9, 'a', 'b'), { ...answer(60, 'a', 'b'), resumed: true }]) {
+      const held = play(three, [1_000, given]);
+      expect(ring(held.view)).toEqual(['a', 'b', 'c']);
+      expect(held.rereadAt).toBe(16_000);
+      expect(ring(play(three, [1_000, given], [2_000, answer(61, 'a', 'b')]).view)).toEqual(['a', 'b', 'c']);
+      expect(ring(play(three, [1_000, given], [16_000, answer(61, 'a', 'b')]).view)).toEqual(['a', 'b']);
+    }
+  });
+
+  test('who had said it was leaving is not kept', () => {
+    const left = play(
+      three,
+      [1, answer(51, 'a', 'b', 'c leaving')],
+      [2, { ...answer(9, 'a', 'b'), resumed: true }],
+    );
+    expect([...left.view.entries.keys()].sort()).toEqual(['a', 'b']);
   });
 });
 
@@ -209,6 +245,7 @@ describe('properties', () => {
     states: fc.array(state, { minLength: ids.length, maxLength: ids.length }),
     starts: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: ids.length, maxLength: ids.length }),
     authoritative: fc.boolean(),
+    resumed: fc.boolean(),
     after: fc.integer({ min: 1, max: 6_000 }),
     word: fc.option(fc.constantFrom(...ids), { nil: undefined, freq: 8 }),
   });
@@ -216,13 +253,14 @@ describe('properties', () => {
     states: (MemberState | 'absent')[];
     starts: number[];
     authoritative: boolean;
+    resumed: boolean;
     after: number;
     word: string | undefined;
   };
 
-  function toAnswer(index: number, { states, starts, authoritative }: Step): Answer {
+  function toAnswer(index: number, { states, starts, authoritative, resumed }: Step): Answer {
     const texts = states.flatMap((one, i) => (one === 'absent' ? [] : [`${ids[i]}@${starts[i]} ${one}`]));
-    return { ...answer(index, ...texts), authoritative };
+    return { ...answer(index, ...texts), authoritative, resumed };
   }
 
   /** Runs the steps; `check` sees each transition. */
@@ -304,7 +342,7 @@ describe('properties', () => {
         const expected = [...given.members].filter(([, seen]) => seen.state === 'up').map(([id]) => id);
         // Words of this start may still keep someone out: they are no part of this property.
         view = { ...view, word: new Map() };
-        for (const now of [1_000_000, 1_020_000]) view = takeAnswer(view, given, now, RULES).view;
+        for (const now of [1_000_000, 1_020_000, 1_040_000]) view = takeAnswer(view, given, now, RULES).view;
         if (expected.length > 0) expect(ring(view)).toEqual(expected.sort());
       }),
       { numRuns: 500 },

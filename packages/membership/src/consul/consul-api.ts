@@ -96,12 +96,16 @@ export class ConsulApi {
       ...(key === undefined ? {} : { key }),
       ...(serverName === undefined ? {} : { servername: serverName }),
     };
+    // npm `consul` makes a URL of the host, so an IPv6 address keeps its brackets, then hands it to node:http, which
+    // takes none: the agent's own host, which overrides, has them off.
+    const bare = url.hostname.startsWith('[') ? { host: url.hostname.slice(1, -1) } : {};
     const client = new Consul({
-      // An IPv6 host comes out of a URL in brackets, which node:http does not take.
-      host: url.hostname.replace(/^\[|\]$/g, ''),
+      host: url.hostname,
       port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
       secure,
-      agent: secure ? new HttpsAgent({ keepAlive: true, ...tls }) : new HttpAgent({ keepAlive: true }),
+      agent: secure
+        ? new HttpsAgent({ keepAlive: true, ...tls, ...bare })
+        : new HttpAgent({ keepAlive: true, ...bare }),
       ...(options.token === undefined ? {} : { defaults: { token: options.token } }),
     });
     this.#calls = client as unknown as RealCalls;

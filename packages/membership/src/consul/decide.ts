@@ -27,12 +27,22 @@ export interface Answer {
   readonly index: bigint;
   /** Whether the registry knew its leader and had heard from it lately. Without, it can only add. */
   readonly authoritative: boolean;
+  /**
+   * Whether contact was lost since the answer before. A registry that came back may have started over empty: who is
+   * not in it may only not have registered again yet. A fallen index says the same.
+   */
+  readonly resumed: boolean;
   readonly members: ReadonlyMap<string, Seen>;
 }
 
 interface Doubt {
   readonly since: number;
   readonly incarnation: string;
+  /**
+   * Kept beyond its usual time as one of too many, or by a registry that may have forgotten it. It stays so for itself
+   * alone: when the others come back one by one, the last must not be dropped for being the last.
+   */
+  readonly held: boolean;
 }
 
 interface Loss {
@@ -73,7 +83,7 @@ export interface Decision {
   readonly changed: boolean;
   /** When to read again, so that a hold that is over by then can be decided. */
   readonly rereadAt: number | undefined;
-  /** Members kept only because too many were lost at once; empty when there are none. */
+  /** Members kept only because too many were lost at once, or the registry may have forgotten them. */
   readonly held: readonly string[];
   /** Members kept only because the ring would be empty without them. */
   readonly kept: readonly string[];
@@ -128,7 +138,8 @@ function takeAuthoritative(before: View, answer: Answer, now: number, rules: Rul
   const entries = new Map<string, MemberEntry>();
   for (const [id, seen] of answer.members) entries.set(id, memberEntry(seen.member, stateOf(view, seen)));
 
-  const { doubts, ringSize } = findDoubts(view, entries, now);
+  const startedOver = answer.resumed || (view.index !== undefined && answer.index < view.index);
+  const { doubts, ringSize } = findDoubts(view, entries, now, startedOver);
   const losses = view.losses.filter(
     ({ id, at }) => now - at < rules.massLossWindowMs && entries.get(id)?.state !== 'up' && !doubts.has(id),
   );
@@ -141,18 +152,23 @@ function takeAuthoritative(before: View, answer: Answer, now: number, rules: Rul
   for (const [id, doubt] of doubts) {
     const seen = answer.members.get(id)?.member;
     const due = doubt.since + (seen === undefined ? 0 : rules.criticalHoldMs);
-    const over = mass ? Math.max(due, doubt.since + rules.massLossHoldMs) : due;
+    const over = mass || doubt.held ? Math.max(due, doubt.since + rules.massLossHoldMs) : due;
     if (now >= over) {
       doubts.delete(id);
       dropped.set(id, doubt);
       // What was held is not counted again: the next single loss would be taken for a part of it.
-      if (!mass) losses.push({ id, at: now });
+      if (over === due) losses.push({ id, at: now });
       continue;
     }
     const known = seen ?? view.entries.get(id);
     if (known !== undefined) entries.set(id, memberEntry(known, 'up'));
-    if (mass && now >= due) held.push(id);
-    rereadAt = Math.min(rereadAt ?? over, over);
+    if (now >= due) {
+      held.push(id);
+      doubts.set(id, { ...doubt, held: true });
+    }
+    // At the end of the usual time too, so that a longer hold is told when it begins.
+    const next = now < due ? due : over;
+    rereadAt = Math.min(rereadAt ?? next, next);
   }
 
   const kept = keepSome(entries, view.entries);
@@ -172,6 +188,7 @@ function findDoubts(
   view: View,
   seen: ReadonlyMap<string, MemberEntry>,
   now: number,
+  startedOver: boolean,
 ): { doubts: Map<string, Doubt>; ringSize: number } {
   const doubts = new Map<string, Doubt>();
   let ringSize = 0;
@@ -185,7 +202,12 @@ function findDoubts(
     // A new start of the node proves that it lived a moment ago: its own time begins.
     const incarnation = entry?.incarnation ?? shown.incarnation;
     const old = view.doubts.get(id);
-    doubts.set(id, old?.incarnation === incarnation ? old : { since: now, incarnation });
+    doubts.set(
+      id,
+      old?.incarnation === incarnation
+        ? old
+        : { since: now, incarnation, held: startedOver && entry === undefined },
+    );
   }
   return { doubts, ringSize };
 }

@@ -34,6 +34,8 @@ export class ConsulWatch implements MembershipWatch {
   #index: bigint | undefined;
   #rereadAt: number | undefined;
   #leaderless = false;
+  /** Whether contact was lost since the last answer with authority. */
+  #resumed = false;
   #confirmedAt: number | undefined;
   #staleReason: StaleReason | undefined;
   #rejections = new Set<string>();
@@ -170,12 +172,9 @@ export class ConsulWatch implements MembershipWatch {
     const authoritative = answer.knownLeader && answer.lastContactMs <= timings.maxLastContactMs;
     const now = clock.now();
     const { index } = answer;
-    const decision = takeAnswer(
-      this.#view,
-      { index, authoritative, members: catalogue.members },
-      now,
-      timings,
-    );
+    const seen = { index, authoritative, resumed: this.#resumed, members: catalogue.members };
+    const decision = takeAnswer(this.#view, seen, now, timings);
+    if (authoritative) this.#resumed = false;
     const first = this.#view.index === undefined;
     this.#index = index;
     this.#leaderless = !authoritative;
@@ -209,6 +208,7 @@ export class ConsulWatch implements MembershipWatch {
   }
 
   #failed(error: unknown, failures: number): void {
+    this.#resumed = true;
     this.#options.hooks.failed?.();
     const denied = error instanceof RegistryError && (error.status === 401 || error.status === 403);
     const unauthorised = denied || error instanceof RegistryUnauthorisedError;
@@ -238,8 +238,12 @@ export class ConsulWatch implements MembershipWatch {
     if (held.join() !== this.#held.join()) {
       hooks.held?.(held.length);
       const fields = { members: held, of: view.entries.size, holdMs: timings.massLossHoldMs };
-      if (held.length > 0) log.warn(fields, 'consul: too many members lost at once, keeping them for now');
-      else log.warn({ members: this.#held }, 'consul: members lost at once are back, or given up');
+      if (held.length > 0)
+        log.warn(
+          fields,
+          'consul: members lost, too many at once or by a registry that started over: keeping them for now',
+        );
+      else log.warn({ members: this.#held }, 'consul: the members kept are back, or given up');
       this.#held = held;
     }
     if (kept.join() !== this.#kept.join()) {
