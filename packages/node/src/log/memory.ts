@@ -18,6 +18,7 @@ export interface MemoryLogOptions {
 }
 
 interface Entry extends LoggedMessage {
+  /** Whole milliseconds. */
   readonly at: number;
 }
 
@@ -28,16 +29,23 @@ function bytesOf(entry: LogMessage): number {
   return ENTRY_BYTES + entry.from.length + 2 * entry.id.length + entry.data.length;
 }
 
-/** Positions of messages in one channel, the oldest first, in a queue that drops from its front without moving the rest. */
+/** One channel: its messages in a queue that drops from its front without moving the rest. */
 class ChannelLog {
   head: Position;
-  entries: (Entry | undefined)[] = [];
-  first = 0;
-  /** (from, id) -> entry, for the entries that can be repeated. */
-  index: Map<string, Entry> | undefined;
+  private entries: (Entry | undefined)[] = [];
+  private first = 0;
+  /**
+   * (from, id) -> seq, of what can be repeated. Two generations, the older dropped as a whole when the younger has
+   * outlived every message that it held: a map that is written to and deleted from for each message would cost more
+   * than the message.
+   */
+  private young = new Map<string, number>();
+  private old: Map<string, number> | undefined;
+  private youngSince: number;
 
   constructor(head: Position) {
     this.head = head;
+    this.youngSince = head.seq;
   }
 
   get count(): number {
@@ -48,6 +56,29 @@ class ChannelLog {
     return this.entries[this.first + i] as Entry;
   }
 
+  push(entry: Entry, key: string): void {
+    this.head = entry.position;
+    this.entries.push(entry);
+    if (key === '') return;
+    if (this.count > 0 && this.at(0).position.seq > this.youngSince && this.young.size > 0) {
+      this.old = this.young;
+      this.young = new Map();
+      this.youngSince = entry.previous.seq;
+    }
+    this.young.set(key, entry.position.seq);
+  }
+
+  /** Where the message of this key stands; undefined when it was never here, or long ago. */
+  seqOf(key: string): number | undefined {
+    return this.young.get(key) ?? this.old?.get(key);
+  }
+
+  /** The kept message at a place; undefined when it was dropped. */
+  find(seq: number): Entry | undefined {
+    const oldest = this.count > 0 ? this.at(0).position.seq : Number.POSITIVE_INFINITY;
+    return seq >= oldest ? this.at(seq - oldest) : undefined;
+  }
+
   dropFirst(): Entry {
     const entry = this.at(0);
     this.entries[this.first++] = undefined;
@@ -55,7 +86,11 @@ class ChannelLog {
       this.entries = this.entries.slice(this.first);
       this.first = 0;
     }
-    if (entry.dedupe) this.index?.delete(entry.from + entry.id);
+    if (this.count === 0) {
+      this.old = undefined;
+      this.young = new Map();
+      this.youngSince = this.head.seq;
+    }
     return entry;
   }
 }
@@ -91,25 +126,19 @@ export class MemoryLog implements Log {
   append(channel: string, message: LogMessage): Appended {
     let log = this.channels.get(channel);
     if (!log) log = this.open(channel);
-    const key = message.dedupe ? message.from + message.id : '';
-    if (message.dedupe) {
-      const known = log.index?.get(key);
-      if (known) {
-        if (known.data !== message.data) return { kind: 'conflict' };
-        return { kind: 'duplicate', position: known.position };
-      }
+    const { from, id, data, dedupe } = message;
+    const key = dedupe ? from + id : '';
+    const seq = dedupe ? log.seqOf(key) : undefined;
+    if (seq !== undefined) {
+      const known = log.find(seq);
+      if (known && known.data !== data) return { kind: 'conflict' };
+      return { kind: 'duplicate', position: { epoch: this.options.epoch, seq } };
     }
-    const at = this.options.now();
+    const at = Math.floor(this.options.now());
     const previous = log.head;
     const position = { epoch: previous.epoch, seq: previous.seq + 1 };
-    const { from, id, data, dedupe } = message;
     const entry: Entry = { from, id, data, dedupe, position, previous, at };
-    log.head = position;
-    log.entries.push(entry);
-    if (dedupe) {
-      log.index ??= new Map();
-      log.index.set(key, entry);
-    }
+    log.push(entry, key);
     this.bytes += bytesOf(entry);
     this.trim(log, at);
     if (this.bytes > this.options.totalBytes) this.makeRoom();

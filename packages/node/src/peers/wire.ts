@@ -240,32 +240,39 @@ export class PeerFormatError extends Error {
   readonly code = 'peer_format';
 }
 
-/** Cuts fields off a record's text, refusing to run over its end. */
+/** Cuts fields off a record, refusing to run over its end. */
 class Cursor {
+  private readonly bytes: Buffer;
+  private readonly start: number;
+  private readonly end: number;
+  /** A copy of the record's own: what is cut from it and kept does not keep the whole batch. */
   private readonly text: string;
-  at = 0;
+  private at: number;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(bytes: Buffer, start: number, end: number) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.at = start;
+    this.text = bytes.toString('latin1', start, end);
   }
 
-  number(bytes: number): number {
-    if (this.at + bytes > this.text.length) throw new PeerFormatError('a record ends within a number');
+  number(length: number): number {
+    if (this.at + length > this.end) throw new PeerFormatError('a record ends within a number');
     let n = 0;
-    for (let i = 0; i < bytes; i++) n = n * 256 + this.text.charCodeAt(this.at++);
+    for (let i = 0; i < length; i++) n = n * 256 + (this.bytes[this.at++] as number);
     return n;
   }
 
   take(length: number): string {
-    const end = this.at + length;
-    if (end > this.text.length) throw new PeerFormatError('a record ends within a field');
-    const field = this.text.slice(this.at, end);
-    this.at = end;
-    return field;
+    const from = this.at - this.start;
+    this.at += length;
+    if (this.at > this.end) throw new PeerFormatError('a record ends within a field');
+    return this.text.slice(from, from + length);
   }
 
   rest(): string {
-    return this.text.slice(this.at);
+    return this.text.slice(this.at - this.start);
   }
 
   position(): Position | undefined {
@@ -284,8 +291,7 @@ function json(text: string): unknown {
   }
 }
 
-function decodeRecord(text: string): PeerRecord | undefined {
-  const cursor = new Cursor(text);
+function decodeRecord(cursor: Cursor): PeerRecord | undefined {
   const kind = cursor.number(1);
   switch (kind) {
     case KIND.publish: {
@@ -367,10 +373,7 @@ export interface Batch {
   readonly records: readonly PeerRecord[];
 }
 
-/**
- * @throws {PeerFormatError} when the bytes are not a batch. Each record's text is a copy of its own, so that a message
- * kept in a log does not keep the whole batch.
- */
+/** @throws {PeerFormatError} when the bytes are not a batch. */
 export function decodeBatch(bytes: Buffer): Batch {
   if (bytes.length < 2 || bytes[0] !== BATCH_FORMAT)
     throw new PeerFormatError(`not a batch of format ${BATCH_FORMAT}`);
@@ -383,7 +386,7 @@ export function decodeBatch(bytes: Buffer): Batch {
     const length = bytes.readUInt32BE(at);
     const end = at + 4 + length;
     if (length === 0 || end > bytes.length) throw new PeerFormatError('a batch ends within a record');
-    const record = decodeRecord(bytes.toString('latin1', at + 4, end));
+    const record = decodeRecord(new Cursor(bytes, at + 4, end));
     if (record) records.push(record);
     at = end;
   }

@@ -37,14 +37,25 @@ function positionText(position: Position): string {
   return `{"epoch":"${position.epoch}","seq":${position.seq}}`;
 }
 
+/** What stands before the numbers of a position, by epoch: nearly all messages in a row are of one epoch. */
+let lastEpoch = '';
+let positionHead = '';
+let previousHead = '';
+
 /** A `message` frame. `channel` is the channel's name as a JSON string on the wire. */
 export function messageFrame(channel: string, delivery: Delivery): string {
   const { id, from, data, position, previous } = delivery;
-  if (!position || !previous) {
-    return framed(`{"type":"message","channel":${channel},"id":${id},"from":${from},"data":${data}}`);
+  const head = `{"type":"message","channel":${channel},"id":${id}`;
+  if (!position || !previous) return framed(`${head},"from":${from},"data":${data}}`);
+  if (position.epoch !== lastEpoch) {
+    lastEpoch = position.epoch;
+    positionHead = `,"position":{"epoch":"${lastEpoch}","seq":`;
+    previousHead = `},"previous":{"epoch":"${lastEpoch}","seq":`;
   }
+  const before =
+    previous.epoch === lastEpoch ? previousHead : `},"previous":{"epoch":"${previous.epoch}","seq":`;
   return framed(
-    `{"type":"message","channel":${channel},"id":${id},"position":${positionText(position)},"previous":${positionText(previous)},"from":${from},"data":${data}}`,
+    `${head}${positionHead}${position.seq}${before}${previous.seq}},"from":${from},"data":${data}}`,
   );
 }
 
