@@ -21,7 +21,7 @@ const page = {
   node: undefined,
 };
 
-function log(text, { at = Date.now(), bad = false } = {}) {
+function log(text, { at = Date.now(), bad = false, from = 'page' } = {}) {
   const row = document.createElement('li');
   const time = document.createElement('time');
   time.textContent = new Date(at).toLocaleTimeString();
@@ -29,8 +29,12 @@ function log(text, { at = Date.now(), bad = false } = {}) {
   what.textContent = text;
   if (bad) what.className = 'bad';
   row.append(time, what);
+  row.dataset.at = String(at);
+  row.dataset.from = from;
   const list = $('log');
-  list.prepend(row);
+  // newest first, by when it was: what the cluster tells may be older than what the page saw itself
+  const older = [...list.children].find((other) => Number(other.dataset.at) <= at);
+  list.insertBefore(row, older ?? null);
   while (list.children.length > LOG_LINES) list.lastChild.remove();
 }
 
@@ -212,19 +216,17 @@ $('send').addEventListener('submit', async (event) => {
 });
 
 const events = new EventSource('/dev/events');
-let heard = false;
 events.addEventListener('open', () => {
   $('stopped').hidden = true;
-  // what was told before is told again after a reconnect
-  if (heard) $('log').replaceChildren();
-  heard = true;
+  // the cluster tells its history again
+  for (const row of $('log').querySelectorAll('[data-from="cluster"]')) row.remove();
 });
 events.addEventListener('error', () => {
   $('stopped').hidden = false;
 });
 events.addEventListener('log', ({ data }) => {
   const { at, text } = JSON.parse(data);
-  log(text, { at });
+  log(text, { at, from: 'cluster' });
 });
 events.addEventListener('state', ({ data }) => {
   const before = page.state?.ring.checksum;

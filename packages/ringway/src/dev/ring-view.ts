@@ -1,7 +1,7 @@
 import { buildRing, keyPoint, type MovedRange, movedRanges, type Ring, type RingMember } from '@ringway/ring';
 
 /** How many stripes the ring is drawn with. */
-export const STRIPES = 1440;
+export const STRIPES = 360;
 
 const CIRCLE = 2 ** 32;
 /** Arcs shown to each side of a point. */
