@@ -1,0 +1,149 @@
+import { KeyFamily, verifyClusterToken } from '@ringway/service';
+import { describe, expect, test } from 'vitest';
+import { commandNames, run } from '../src/index.ts';
+
+const KEYS = { RINGWAY_CLUSTER_KEYS: 'a-cluster-key-for-tests-of-32-bytes!' };
+const TICKETS = { RINGWAY_TICKET_KEYS: 'a-ticket-key-for-tests-of-32-bytes!!' };
+
+async function ringway(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  let out = '';
+  let err = '';
+  const status = await run(argv, {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    env,
+  });
+  return { status, out, err };
+}
+
+describe('help', () => {
+  test('names every command', async () => {
+    const { status, out } = await ringway(['--help']);
+    expect(status).toBe(0);
+    for (const name of commandNames) expect(out).toContain(`\n  ${name}`);
+  });
+
+  test.each(commandNames.map((name) => [name]))('ringway %s --help', async (name) => {
+    const { status, out, err } = await ringway([name, '--help']);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toMatch(new RegExp(`^ringway ${name}`));
+    expect(out).toContain('--help');
+    expect((await ringway(['help', name])).out).toBe(out);
+  });
+
+  test.each([
+    ['node', ['RINGWAY_NODE_ID', 'RINGWAY_CONSUL_URL', 'RINGWAY_CHECK_URL', 'RINGWAY_TICKET_KEYS_FILE']],
+    ['locator', ['RINGWAY_AUTH_KEYS', 'RINGWAY_CONSUL_TOKEN', 'RINGWAY_ROUTE_RATE']],
+    ['push', ['RINGWAY_CLUSTER_KEYS']],
+  ])('of %s lists its settings', async (name, settings) => {
+    const { out } = await ringway([name, '--help']);
+    for (const setting of settings) expect(out).toContain(setting);
+  });
+});
+
+describe('a wrong command line ends with 2 and says what was expected', () => {
+  test.each([
+    [[], /Commands:/],
+    [['dve'], /unknown command dve: expected one of dev, locator,/],
+    [['--nodes'], /unknown option --nodes/],
+    [['dev', '--node', '3'], /dev: unknown option --node: expected one of --nodes, --port,/],
+    [['dev', '--nodes'], /dev: --nodes: expected a value \(N\)/],
+    [['dev', '--nodes', '0'], /--nodes 0: expected an integer from 1 to 12/],
+    [['dev', '--nodes', 'three'], /--nodes three: expected an integer/],
+    [['dev', '--port', '70000'], /--port 70000: expected an integer from 0 to 65535/],
+    [['dev', '--host', '0.0.0.0'], /--host 0\.0\.0\.0: expected a loopback address/],
+    [['dev', '--verbose=yes'], /--verbose: takes no value/],
+    [['dev', 'now'], /expected no arguments, got "now"/],
+    [['route'], /route: expected USER, got nothing/],
+    [['route', 'alice', '--locator', 'alice'], /--locator alice: expected a URL that begins with http:/],
+    [['push', 'alice'], /push: expected USER JSON, got "alice"/],
+    [['push', 'alice', 'hello'], /JSON "hello": expected JSON/],
+    [['token', '--scope', 'root'], /--scope root: expected one of peer, push, admin/],
+  ])('%j', async (argv, message) => {
+    const { status, out, err } = await ringway(argv, KEYS);
+    expect({ status, out }).toEqual({ status: 2, out: '' });
+    expect(err).toMatch(message);
+  });
+});
+
+describe('a bad setting is named, and nothing starts', () => {
+  test.each([
+    ['token', {}, /RINGWAY_CLUSTER_KEYS: expected secrets .*required/],
+    [
+      'token',
+      { RINGWAY_CLUSTER_KEYS: 'short' },
+      /RINGWAY_CLUSTER_KEYS: expected secrets of at least 32 bytes/,
+    ],
+    ['node', { ...KEYS, ...TICKETS }, /RINGWAY_NODE_ID: expected 1 to 64 letters/],
+    [
+      'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_WEIGHT: 'big' },
+      /RINGWAY_WEIGHT="big": expected a number/,
+    ],
+    [
+      'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_WIEGHT: '2' },
+      /RINGWAY_WIEGHT.*did you mean RINGWAY_WEIGHT/,
+    ],
+    [
+      'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_CONSUL_URL: 'consul' },
+      /RINGWAY_CONSUL_URL="consul": expected a URL/,
+    ],
+    [
+      'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_CHECK_DEREGISTER_AFTER: '5s' },
+      /RINGWAY_CHECK_DEREGISTER_AFTER/,
+    ],
+    [
+      'node',
+      { ...KEYS, RINGWAY_TICKET_KEYS: KEYS.RINGWAY_CLUSTER_KEYS, RINGWAY_NODE_ID: 'n' },
+      /secrets of its own/,
+    ],
+    ['locator', { ...KEYS, ...TICKETS }, /exactly one of RINGWAY_AUTH_KEYS/],
+    [
+      'locator',
+      { ...KEYS, ...TICKETS, RINGWAY_MEMBERSHIP: 'zookeeper' },
+      /RINGWAY_MEMBERSHIP="zookeeper": expected one of consul/,
+    ],
+    [
+      'locator',
+      { ...KEYS, ...TICKETS, RINGWAY_INSECURE: '1', RINGWAY_PUBLIC_LISTEN: '0.0.0.0:1' },
+      /RINGWAY_PUBLIC_LISTEN/,
+    ],
+  ])('%s with %j', async (name, env, message) => {
+    const { status, out, err } = await ringway([name], env);
+    expect({ status, out }).toEqual({ status: 2, out: '' });
+    expect(err).toMatch(message);
+    expect(err).not.toContain('short');
+  });
+});
+
+test('version', async () => {
+  const { status, out } = await ringway(['--version']);
+  expect(status).toBe(0);
+  expect(out).toMatch(/^ringway \d+\.\d+\.\d+, protocol 1 to 1, ring format \d+\n$/);
+});
+
+test('token', async () => {
+  const { out } = await ringway(
+    ['token', '--scope', 'admin', '--aud', 'node-2', '--sub', 'billing', '--ttl', '5'],
+    KEYS,
+  );
+  const verified = verifyClusterToken(KeyFamily.parse('test', KEYS.RINGWAY_CLUSTER_KEYS), out.trim(), {
+    now: Date.now(),
+    issuer: 'ringway',
+    audience: 'node-2',
+  });
+  expect(verified).toMatchObject({ ok: true, claims: { sub: 'billing', scope: 'admin' } });
+});
+
+test('a locator that is not there is told in a line', async () => {
+  const { status, err } = await ringway(['route', 'alice', '--locator', 'http://127.0.0.1:1']);
+  expect(status).toBe(1);
+  expect(err).toMatch(/^ringway route: http:\/\/127\.0\.0\.1:1 does not answer: .+\n$/);
+});
