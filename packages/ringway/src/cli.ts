@@ -1,18 +1,41 @@
-import { PushError } from '@ringway/push';
-import { SettingsError } from '@ringway/service';
 import { type Command, commandHelp, oneOf, readArguments, type Terminal } from './command.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Loaded when asked for, so that `ringway route` does not wait for a web server to load. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  dev: async () => (await import('./commands/dev.ts')).dev,
-  locator: async () => (await import('./commands/locator.ts')).locator,
-  node: async () => (await import('./commands/node.ts')).node,
-  ring: async () => (await import('./commands/ring.ts')).ring,
-  route: async () => (await import('./commands/route.ts')).route,
-  push: async () => (await import('./commands/push.ts')).push,
-  token: async () => (await import('./commands/token.ts')).token,
-  version: async () => (await import('./commands/version.ts')).version,
+const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
+  dev: {
+    summary:
+      'Run the whole system in this process, with a page to try it: for development, on this machine alone.',
+    load: async () => (await import('./commands/dev.ts')).dev,
+  },
+  locator: {
+    summary: 'Run a locator: it tells clients and backends which node owns a user.',
+    load: async () => (await import('./commands/locator.ts')).locator,
+  },
+  node: {
+    summary: 'Run a node: it holds clients’ sessions and carries their messages.',
+    load: async () => (await import('./commands/node.ts')).node,
+  },
+  ring: {
+    summary: 'Show the ring: its members, their state, and the share of the keys that each of them owns.',
+    load: async () => (await import('./commands/ring.ts')).ring,
+  },
+  route: {
+    summary: 'Ask a locator for a user’s node, as a client does.',
+    load: async () => (await import('./commands/route.ts')).route,
+  },
+  push: {
+    summary: 'Publish a message to a user, as a backend does: straight to the node that owns the user.',
+    load: async () => (await import('./commands/push.ts')).push,
+  },
+  token: {
+    summary: 'Print a short cluster token, for curl and the like.',
+    load: async () => (await import('./commands/token.ts')).token,
+  },
+  version: {
+    summary: 'Print the versions of Ringway, of its protocol and of its ring format.',
+    load: async () => (await import('./commands/version.ts')).version,
+  },
 };
 
 /** Names of all commands, in the order of the help. */
@@ -26,48 +49,59 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const [name, ...rest] = argv;
   try {
     if (name === undefined) {
-      terminal.err(await overview());
+      terminal.err(overview());
       return 2;
     }
     if (['help', '--help', '-h'].includes(name)) {
-      terminal.out(rest[0] === undefined ? await overview() : commandHelp(await load(rest[0])));
+      terminal.out(rest[0] === undefined ? overview() : await help(rest[0]));
       return 0;
     }
     const command = await load(name === '--version' || name === '-v' ? 'version' : name);
     const args = readArguments(command, rest);
     if (args !== undefined) return await command.run(args, terminal);
-    terminal.out(commandHelp(command));
+    terminal.out(await help(command.name));
     return 0;
   } catch (error) {
-    return report(error, terminal);
+    return await report(error, terminal);
   }
 }
 
 async function load(name: string): Promise<Command> {
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command !== undefined) return command();
+  return row(name).load();
+}
+
+async function help(name: string): Promise<string> {
+  const { summary, load } = row(name);
+  return commandHelp(await load(), summary);
+}
+
+function row(name: string) {
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (found !== undefined) return found;
   const what = name.startsWith('-') ? 'option' : 'command';
   throw new UsageError(`unknown ${what} ${name}: expected ${oneOf(commandNames)}`);
 }
 
-async function overview(): Promise<string> {
-  const commands = await Promise.all(Object.values(COMMANDS).map((each) => each()));
-  const width = Math.max(...commands.map(({ name }) => name.length));
-  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+function overview(): string {
+  const width = Math.max(...commandNames.map((name) => name.length));
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return `ringway COMMAND [options]\n\nCommands:\n${rows.join('\n')}\n\nringway COMMAND --help tells more.\n`;
 }
 
-function report(error: unknown, terminal: Terminal): number {
+async function report(error: unknown, terminal: Terminal): Promise<number> {
   if (error instanceof UsageError) {
     const { command } = error;
     terminal.err(`ringway${command ? ` ${command}` : ''}: ${error.message}\n`);
     terminal.err(`ringway ${command ? `${command} ` : ''}--help tells more.\n`);
     return 2;
   }
+  // whoever threw one of these has loaded its package
+  const { SettingsError } = await import('@ringway/service');
   if (error instanceof SettingsError) {
     terminal.err(`ringway: ${error.message}\n`);
     return 2;
   }
+  const { PushError } = await import('@ringway/push');
   if (error instanceof PushError) {
     terminal.err(`ringway: ${error.code}: ${error.message}${causeOf(error)}\n`);
     return 1;

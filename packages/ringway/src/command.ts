@@ -22,7 +22,6 @@ export type OptionRows = Readonly<Record<string, OptionRow>>;
 /** One command of `ringway`. */
 export interface Command {
   readonly name: string;
-  readonly summary: string;
   /** Positional arguments, as the first line of the help shows them: `USER JSON`. */
   readonly positionals: readonly string[];
   readonly options: OptionRows;
@@ -141,7 +140,7 @@ export function oneOf(items: readonly string[]): string {
 }
 
 /** What `ringway COMMAND --help` prints. */
-export function commandHelp(command: Command): string {
+export function commandHelp(command: Command, summary: string): string {
   const usage = ['ringway', command.name, ...command.positionals, '[options]'].join(' ');
   const rows = Object.entries({ ...command.options, help: HELP }).map(
     ([name, { type, value, help }]) =>
@@ -150,5 +149,5 @@ export function commandHelp(command: Command): string {
   const width = Math.max(...rows.map(([left]) => left.length));
   const options = rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`).join('\n');
   const notes = command.notes?.();
-  return `${usage}\n\n${command.summary}\n\nOptions:\n${options}\n${notes === undefined ? '' : `\n${notes}\n`}`;
+  return `${usage}\n\n${summary}\n\nOptions:\n${options}\n${notes === undefined ? '' : `\n${notes}\n`}`;
 }

@@ -7,8 +7,3 @@ export function packageRoot(): string {
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;
 }
-
-/** Whether the sources run, not the build. */
-export function runsFromSource(): boolean {
-  return import.meta.url.endsWith('.ts');
-}

@@ -1,19 +1,23 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageRoot } from './package-root.ts';
+
+/** Where the build puts it, inside this package. */
+const BUILT = 'dist/sdk/ringway.js';
 
 /**
- * The SDK for browsers as one ES module: the one that `@ringway/client` brings with it, or, when that resolves to its
- * sources, one made of them. The latter needs esbuild, which a checkout has.
+ * The SDK for browsers as one ES module: the build's, or, where the sources run, one made of the sources. The latter
+ * needs esbuild, which a checkout has.
  */
-export async function sdkBundle(): Promise<Uint8Array> {
-  const entry = fileURLToPath(import.meta.resolve('@ringway/client/browser'));
-  return entry.endsWith('.ts') ? bundle(entry) : readFile(entry);
+export function sdkBundle(): Promise<Uint8Array> {
+  return import.meta.url.endsWith('.ts') ? bundle() : readFile(join(packageRoot(), BUILT));
 }
 
-async function bundle(entry: string): Promise<Uint8Array> {
+async function bundle(): Promise<Uint8Array> {
   const { build } = await import('esbuild');
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: [fileURLToPath(import.meta.resolve('@ringway/client/browser'))],
     bundle: true,
     write: false,
     format: 'esm',

@@ -7,8 +7,6 @@ import { UsageError } from '../usage-error.ts';
 /** `ringway dev` */
 export const dev: Command = {
   name: 'dev',
-  summary:
-    'Run the whole system in this process, with a page to try it: for development, on this machine alone.',
   positionals: [],
   options: {
     nodes: {

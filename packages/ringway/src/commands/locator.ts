@@ -10,7 +10,6 @@ export const locatorTable = Object.freeze({ ...locatorSettings, ...membershipSet
 /** `ringway locator` */
 export const locator: Command = {
   name: 'locator',
-  summary: 'Run a locator: it tells clients and backends which node owns a user.',
   positionals: [],
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(locatorTable)}`,

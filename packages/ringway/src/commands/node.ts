@@ -18,7 +18,6 @@ export const nodeTable = Object.freeze({ ...nodeSettings, ...membershipSettings,
 /** `ringway node` */
 export const node: Command = {
   name: 'node',
-  summary: 'Run a node: it holds clients’ sessions and carries their messages.',
   positionals: [],
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(nodeTable)}`,

@@ -6,7 +6,6 @@ import { UsageError } from '../usage-error.ts';
 /** `ringway push` */
 export const push: Command = {
   name: 'push',
-  summary: 'Publish a message to a user, as a backend does: straight to the node that owns the user.',
   positionals: ['USER', 'JSON'],
   options: {
     locator: {

@@ -12,7 +12,6 @@ const CONSUL_TIMEOUT_MS = 10_000;
 /** `ringway ring` */
 export const ring: Command = {
   name: 'ring',
-  summary: 'Show the ring: its members, their state, and the share of the keys that each of them owns.',
   positionals: [],
   options: {
     locator: {

@@ -5,7 +5,6 @@ import { formatTable } from '../table.ts';
 /** `ringway route` */
 export const route: Command = {
   name: 'route',
-  summary: 'Ask a locator for a user’s node, as a client does.',
   positionals: ['USER'],
   options: {
     locator: {

@@ -8,7 +8,6 @@ const SCOPES = ['peer', 'push', 'admin'] as const;
 /** `ringway token` */
 export const token: Command = {
   name: 'token',
-  summary: 'Print a short cluster token, for curl and the like.',
   positionals: [],
   options: {
     scope: {
