@@ -1,3 +1,4 @@
+import { after } from './clock.ts';
 import { type LinkClose, type LinkOptions, type ResolvedLinkOptions, resolveLinkOptions } from './options.ts';
 import { closeGracefully, detach, discard, SOCKET_OPEN, type SocketLike } from './socket.ts';
 import type { LinkState } from './state.ts';
@@ -123,10 +124,10 @@ export class Link {
     const mine: LinkState = { name: 'connecting', attempt: this.#failures };
     let socket: SocketLike | undefined;
     const timeout = (what: string, ms: number) =>
-      clock.setTimeout(() => this.drop(`${what} took more than ${ms} ms`), ms);
-    let timer = timeout('dialling', dialTimeoutMs);
+      after(clock, ms, () => this.drop(`${what} took more than ${ms} ms`));
+    let cancel = timeout('dialling', dialTimeoutMs);
     this.#setState(mine, () => {
-      clock.clearTimeout(timer);
+      cancel();
       abort.abort();
       if (socket && this.#socket() !== socket) discard(socket);
     });
@@ -138,8 +139,8 @@ export class Link {
         return;
       }
       socket = made;
-      clock.clearTimeout(timer);
-      timer = timeout('opening', connectTimeoutMs);
+      cancel();
+      cancel = timeout('opening', connectTimeoutMs);
       this.#listen(made);
       if (made.readyState === SOCKET_OPEN) this.#opened(made);
     };
@@ -200,7 +201,7 @@ export class Link {
     }
     const least = typeof verdict === 'object' ? verdict.afterMs : 0;
     const waitMs = least + backoff(attempt, random());
-    const timer = clock.setTimeout(() => this.#connect(), waitMs);
-    this.#setState({ name: 'waiting', attempt, waitMs }, () => clock.clearTimeout(timer));
+    const cancel = after(clock, waitMs, () => this.#connect());
+    this.#setState({ name: 'waiting', attempt, waitMs }, cancel);
   }
 }

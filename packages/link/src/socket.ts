@@ -1,3 +1,5 @@
+import { after, type LinkClock } from './clock.ts';
+
 /**
  * What the browser's `WebSocket` and the one of npm `ws` have in common, as far as a link needs it.
  *
@@ -21,20 +23,6 @@ export interface SocketLike {
 
 export const SOCKET_OPEN = 1;
 const SOCKET_CLOSED = 3;
-
-/** Time, so that tests own it. `now` is in milliseconds; a wall clock is meant, which goes on while a machine sleeps. */
-export interface LinkClock {
-  now(): number;
-  setTimeout(run: () => void, ms: number): unknown;
-  clearTimeout(timer: unknown): void;
-}
-
-/** The clock of the machine. */
-export const systemClock: LinkClock = Object.freeze({
-  now: () => Date.now(),
-  setTimeout: (run: () => void, ms: number): unknown => setTimeout(run, ms),
-  clearTimeout: (timer: unknown) => clearTimeout(timer as ReturnType<typeof setTimeout>),
-});
 
 function ignore(): void {}
 
@@ -67,12 +55,12 @@ export function closeGracefully(
     return Promise.resolve();
   }
   return new Promise((resolve) => {
-    const timer = clock.setTimeout(() => {
+    const cancel = after(clock, graceMs, () => {
       discard(socket);
       resolve();
-    }, graceMs);
+    });
     socket.onclose = () => {
-      clock.clearTimeout(timer);
+      cancel();
       detach(socket);
       resolve();
     };

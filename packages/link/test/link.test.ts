@@ -219,7 +219,6 @@ test('a wait named by the other side is kept, with the jitter on top', async () 
 });
 
 test.each([
-  [{ dial: undefined }, 'dial'],
   [{ connectTimeoutMs: -1 }, 'connectTimeoutMs'],
   [{ minUptimeMs: Number.NaN }, 'minUptimeMs'],
 ])('a bad option is named: %o', (bad, name) => {

@@ -1,0 +1,227 @@
+import { after, fullJitter } from '@ringway/link';
+import {
+  type ClientFrame,
+  type ErrorFrame,
+  type GapFrame,
+  type JoinedFrame,
+  type MessageFrame,
+  type Position,
+  type ResumedFrame,
+  samePosition,
+  type WelcomeFrame,
+} from '@ringway/protocol';
+import { type Deferred, deferred } from './deferred.ts';
+import { type ClosedError, JoinRefusedError } from './errors.ts';
+import type { ResolvedOptions } from './options.ts';
+import { Positions } from './positions.ts';
+
+/** Waits before a refused join or resume is asked for again. */
+const RETRY = fullJitter({ baseMs: 200, capMs: 10_000 });
+
+/** What has no answer by then is asked for again, in milliseconds: the node may be waiting for its log. */
+const UNANSWERED_MS = 15_000;
+
+/** A channel that the application has joined, or wants to. */
+interface Membership {
+  readonly result: Deferred<Position>;
+  readonly cancelDeadline: () => void;
+  /** The node has taken us in, on this connection. */
+  joined: boolean;
+}
+
+type ChannelsOptions = Pick<ResolvedOptions, 'clock' | 'random' | 'publishTimeoutMs'>;
+
+/** What channels need around them. */
+export interface ChannelsPort {
+  /** False, and nothing is sent, while no session stands. */
+  send(frame: ClientFrame): boolean;
+  message(frame: MessageFrame): void;
+  gap(gap: { readonly channel: string; readonly after: Position; readonly upTo: Position }): void;
+}
+
+/**
+ * The channels of a session and the position in each: what was missed while away, or fell into a hole, is asked for
+ * with `resume`, and handed on in order, each message once.
+ */
+export class Channels {
+  readonly #options: ChannelsOptions;
+  readonly #port: ChannelsPort;
+  readonly #positions = new Positions();
+  readonly #members = new Map<string, Membership>();
+  /** Left, and the node has not said so yet: what was on its way is not wanted any more. */
+  readonly #leaving = new Set<string>();
+  /** Channels whose `resume` has not been answered. What does not fit meanwhile will come again. */
+  readonly #resuming = new Set<string>();
+  #own: string | undefined;
+  #attempts = 0;
+  #cancelRetry: (() => void) | undefined;
+  #caughtUp: (() => void) | undefined;
+
+  constructor(options: ChannelsOptions, port: ChannelsPort) {
+    this.#options = options;
+    this.#port = port;
+  }
+
+  position(channel: string): Position | undefined {
+    return this.#positions.get(channel);
+  }
+
+  /** A session stands: join again what was joined, and ask for what was missed. `caughtUp` is called once all came. */
+  welcome({ channel, position }: WelcomeFrame, caughtUp?: () => void): void {
+    this.ended();
+    if (this.#own !== channel) this.#positions.clear();
+    this.#own = channel;
+    this.#caughtUp = caughtUp;
+    for (const member of this.#members.values()) member.joined = false;
+    this.#join();
+    this.#arrive(channel, position);
+    // a channel that nobody joins, such as `all`, has no answer of its own to wait for
+    this.#resume(this.#positions.channels().filter((name) => name !== channel && !this.#members.has(name)));
+    this.#checkCaughtUp();
+  }
+
+  /** The connection has ended. */
+  ended(): void {
+    this.#resuming.clear();
+    this.#leaving.clear();
+    this.#cancelRetry?.();
+    this.#attempts = 0;
+    this.#caughtUp = undefined;
+  }
+
+  /** Nothing more will come, and nothing is joined any more. */
+  fail(error: ClosedError): void {
+    this.ended();
+    for (const channel of this.#members.keys()) this.#drop(channel, error);
+  }
+
+  join(channel: string, timeoutMs: number = this.#options.publishTimeoutMs): Promise<Position> {
+    const known = this.#members.get(channel);
+    if (known) return known.result.promise;
+    const result = deferred<Position>();
+    const late = () => this.leave(channel, 'timeout');
+    const cancelDeadline = after(this.#options.clock, timeoutMs, late);
+    this.#members.set(channel, { result, cancelDeadline, joined: false });
+    this.#leaving.delete(channel);
+    this.#port.send({ type: 'join', channel });
+    return result.promise;
+  }
+
+  leave(channel: string, why: 'left' | 'timeout' = 'left'): void {
+    if (!this.#members.has(channel)) return;
+    this.#drop(channel, new JoinRefusedError(channel, why));
+    if (this.#port.send({ type: 'leave', channel })) this.#leaving.add(channel);
+  }
+
+  /** The answer to a join, or the node's own doing. */
+  joined({ channel, position }: JoinedFrame): void {
+    if (this.#leaving.has(channel)) return;
+    const member = this.#members.get(channel);
+    this.#arrive(channel, position);
+    if (!member) return;
+    member.joined = true;
+    member.cancelDeadline();
+    member.result.resolve(position);
+    this.#checkCaughtUp();
+  }
+
+  /** The answer to a leave, or the node's own doing. Where we have asked to join again since, that answer is to come. */
+  left(channel: string): void {
+    if (!this.#leaving.delete(channel) && this.#members.get(channel)?.joined) {
+      this.#drop(channel, new JoinRefusedError(channel, 'left'));
+    }
+  }
+
+  /** `current` is false for a connection that is being left: what does not fit will come on the new one. */
+  message(frame: MessageFrame, current: boolean): void {
+    if (this.#leaving.has(frame.channel)) return;
+    const taken = this.#positions.take(frame);
+    if (taken === 'deliver') this.#port.message(frame);
+    else if (taken === 'hole' && current) this.#resume([frame.channel]);
+  }
+
+  gap({ channel, after, upTo }: GapFrame): void {
+    if (!this.#positions.isAhead(channel, upTo)) return;
+    this.#positions.set(channel, upTo);
+    this.#port.gap({ channel, after, upTo });
+  }
+
+  resumed({ channels }: ResumedFrame): void {
+    for (const { channel, position } of channels) {
+      this.#resuming.delete(channel);
+      const ours = this.#positions.get(channel);
+      // across epochs the node has told every gap; within ours the count itself says that something did not come
+      if (ours?.epoch === position.epoch) this.gap({ type: 'gap', channel, after: ours, upTo: position });
+      else this.#positions.set(channel, position);
+    }
+    this.#attempts = 0;
+    if (this.#resuming.size === 0) this.#cancelRetry?.();
+    this.#checkCaughtUp();
+  }
+
+  /** An `error` without an id. False when it answers neither a join nor a resume, or answers one for good. */
+  refused({ channel = '', code, message, retryable, retryAfterMs = 0 }: ErrorFrame): boolean {
+    const asked = this.#members.get(channel)?.joined === false;
+    if (asked && !retryable) {
+      this.#drop(channel, new JoinRefusedError(channel, code, message));
+      this.#checkCaughtUp();
+      return true;
+    }
+    if (!retryable && this.#resuming.delete(channel)) this.#positions.forget(channel);
+    // without a channel it may be a resume that was refused as a whole
+    else if (asked || this.#resuming.size > 0) this.#retryLater(retryAfterMs);
+    this.#checkCaughtUp();
+    return asked || (retryable && this.#resuming.has(channel));
+  }
+
+  /** The node has us in a channel from this position on. */
+  #arrive(channel: string, position: Position): void {
+    const ours = this.#positions.get(channel);
+    if (!ours) this.#positions.set(channel, position);
+    else if (!samePosition(ours, position)) this.#resume([channel]);
+  }
+
+  #join(): void {
+    for (const [channel, { joined }] of this.#members)
+      if (!joined) this.#port.send({ type: 'join', channel });
+  }
+
+  #resume(channels: readonly string[], again = false): void {
+    const positions: Record<string, Position> = {};
+    for (const channel of channels) {
+      const ours = this.#positions.get(channel);
+      if (!ours || (this.#resuming.has(channel) && !again)) continue;
+      this.#resuming.add(channel);
+      positions[channel] = ours;
+    }
+    if (Object.keys(positions).length === 0) return;
+    this.#port.send({ type: 'resume', positions });
+    this.#retryLater(UNANSWERED_MS);
+  }
+
+  /** Asks again for everything that has no answer. */
+  #retryLater(leastMs: number): void {
+    const { clock, random } = this.#options;
+    this.#cancelRetry?.();
+    this.#cancelRetry = after(clock, leastMs + RETRY(this.#attempts++, random()), () => {
+      this.#join();
+      this.#resume([...this.#resuming], true);
+    });
+  }
+
+  /** Ends a membership; its promise is rejected unless it was kept before. */
+  #drop(channel: string, error: Error): void {
+    const member = this.#members.get(channel);
+    member?.cancelDeadline();
+    member?.result.reject(error);
+    this.#members.delete(channel);
+    this.#resuming.delete(channel);
+    this.#positions.forget(channel);
+  }
+
+  #checkCaughtUp(): void {
+    if (this.#resuming.size > 0 || [...this.#members.values()].some(({ joined }) => !joined)) return;
+    this.#caughtUp?.();
+    this.#caughtUp = undefined;
+  }
+}
