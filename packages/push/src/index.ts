@@ -16,7 +16,6 @@ export {
   UnknownOutcomeError,
 } from './errors.ts';
 export { type LocatorSourceOptions, locatorSource } from './locator-source.ts';
-export { type Identity, mintPushToken } from './minted-tokens.ts';
 export type { PushOptions } from './options.ts';
 export type { NodeTokens, PushMember, PushRing, RingSource, SourceContext, TokenIssuer } from './port.ts';
 export type { PublishResult } from './publication.ts';
