@@ -123,14 +123,12 @@ export class PublicListener {
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', destroy);
-    const url = URL.canParse(request.url ?? '', 'ws://node')
-      ? new URL(request.url ?? '', 'ws://node')
-      : undefined;
-    if (!url?.pathname.endsWith(HTTP.socket)) return this.refuse(socket, 404, 'path');
+    const [path = '', query] = (request.url ?? '').split('?', 2);
+    if (!path.endsWith(HTTP.socket)) return this.refuse(socket, 404, 'path');
     if (!originAllowed(this.options.origins(), request.headers.origin))
       return this.refuse(socket, 403, 'origin');
     this.sockets.handleUpgrade(request, socket, head, (ws) => {
-      this.options.onSocket(ws, socket, url.searchParams.get('ticket') ?? undefined);
+      this.options.onSocket(ws, socket, new URLSearchParams(query).get('ticket') ?? undefined);
     });
   }
 

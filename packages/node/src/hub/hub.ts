@@ -43,8 +43,7 @@ export class Hub implements LocalChannels {
       channel.joiners?.push(joiner);
       return channel;
     }
-    channel = new LocalChannel(name);
-    channel.joiners?.push(joiner);
+    channel = new LocalChannel(name, joiner);
     this.channels.set(name, channel);
     const opened = channel;
     this.router.subscribe(name, 1, {
@@ -138,7 +137,7 @@ export class Hub implements LocalChannels {
     channel.joiners = undefined;
     channel.position = start;
     if (this.channels.get(channel.name) !== channel) return;
-    for (const { session } of joiners) channel.sessions.push(session);
+    channel.sessions = joiners.map(({ session }) => session);
     if (joiners.length > 1) this.router.resubscribe(channel.name, joiners.length);
     for (const joiner of joiners) joiner.joined(channel);
   }

@@ -14,6 +14,9 @@ export interface Joiner {
   failed(): void;
 }
 
+/** Before there are any: never written to. */
+const NOBODY: Session[] = [];
+
 /** A channel with sessions on this node. */
 export class LocalChannel {
   readonly name: string;
@@ -21,9 +24,9 @@ export class LocalChannel {
   readonly quoted: string;
   /** The name's place on the ring. */
   readonly point: number;
-  readonly sessions: Session[] = [];
+  sessions: Session[] = NOBODY;
   /** Who waits for the home's answer; undefined once it has come. */
-  joiners: Joiner[] | undefined = [];
+  joiners: Joiner[] | undefined;
   /** The last message that was taken; undefined until the home has answered. */
   position: Position | undefined;
   /** A hole is being read from the log; what comes meanwhile will be read too. */
@@ -33,8 +36,10 @@ export class LocalChannel {
   /** After a change of epoch the new home's log may hold what the old one had sent already: so many are compared. */
   private suspects = 0;
 
-  constructor(name: string) {
+  constructor(name: string, first: Joiner) {
     this.name = name;
+    // written out, so that the array has room for one: most channels have one session
+    this.joiners = [first];
     this.quoted = quote(name);
     this.point = keyPoint(name);
   }

@@ -25,6 +25,9 @@ interface Entry extends LoggedMessage {
 /** What an entry takes beside its text: the object, its place in the queue, the dedupe index. */
 const ENTRY_BYTES = 200;
 
+/** So many of the oldest channels are looked at for an empty one when one has to be forgotten. */
+const LOOK_FOR_EMPTY = 32;
+
 function bytesOf(entry: LogMessage): number {
   return ENTRY_BYTES + entry.from.length + 2 * entry.id.length + entry.data.length;
 }
@@ -183,9 +186,10 @@ export class MemoryLog implements Log {
   }
 
   private open(channel: string): ChannelLog {
+    // room first: a channel that is new and empty would be the first to be forgotten
+    if (this.channels.size >= this.options.channels) this.forgetOldest();
     const log = new ChannelLog(this.floor);
     this.channels.set(channel, log);
-    if (this.channels.size > this.options.channels) this.forgetOldest();
     return log;
   }
 
@@ -205,14 +209,15 @@ export class MemoryLog implements Log {
     }
   }
 
-  /** The channel first written to, of those that hold no message any more where there is one. */
+  /** The channel first written to, or one of the next that holds no message any more. */
   private forgetOldest(): void {
     let oldest: [string, ChannelLog] | undefined;
+    let looked = 0;
     for (const entry of this.channels) {
       oldest ??= entry;
-      if (entry[1].count > 0) continue;
-      oldest = entry;
-      break;
+      if (entry[1].count === 0) oldest = entry;
+      // not all of them at every new channel
+      if (entry[1].count === 0 || ++looked === LOOK_FOR_EMPTY) break;
     }
     if (!oldest) return;
     const [name, log] = oldest;

@@ -16,5 +16,7 @@ export interface SessionHost {
   wallClock(): number;
   /** The present tick of the ping wheel. */
   tick(): number;
+  received(session: Session, data: Buffer, isBinary: boolean): void;
+  ended(session: Session): void;
   close(session: Session, name: CloseName): void;
 }

@@ -97,12 +97,11 @@ export class Input {
 
   private publish(session: Session): void {
     const { fields, options } = this;
-    const { host } = options;
     const id = fields.get('id');
     const badId =
       id !== undefined && (id.charCodeAt(0) !== 0x22 || id.length > MAX_ID_LENGTH || id.length < 3);
     if (badId) return this.refuse(session, 'bad_frame', 'id: expected a string of 1 to 128 bytes');
-    const wait = session.rate.take(host.limits.publishesPerSecond, host.now());
+    const wait = session.takePublish();
     if (wait > 0) return this.tooFast(session, id, wait);
     session.refused = 0;
     const to = fields.get('to');

@@ -31,19 +31,19 @@ export class Session {
   expiresAt: number;
   state: SessionState = 'joining';
   /** What was subscribed: the session's own channel first. */
-  readonly channels: LocalChannel[] = [];
+  channels: LocalChannel[] = [];
   /** Tick of the ping wheel at which the client was last heard. */
   heardTick: number;
   /** Slot of the ping wheel. */
   pingSlot = 0;
   /** Second since the epoch at which the expiry looks at the session; 0 when it does not. */
   dueAt = 0;
-  readonly rate: Rate;
+  private rate: Rate | undefined;
   /** Publish frames that were refused in a row for their rate. */
   refused = 0;
   /** Channels that this session reads from the log just now: their live messages reach it that way. */
   replaying: Set<LocalChannel> | undefined;
-  private readonly host: SessionHost;
+  readonly host: SessionHost;
   private readonly socket: WebSocket;
   private readonly stream: Duplex;
   private outbox = '';
@@ -70,7 +70,13 @@ export class Session {
     this.expiresAt = right.expiresAt;
     this.since = host.wallClock();
     this.heardTick = host.tick();
-    this.rate = new Rate(host.limits.publishesPerSecond, host.now());
+  }
+
+  /** Takes one publish from the session's rate: 0, or the milliseconds to wait. */
+  takePublish(): number {
+    const { limits, now } = this.host;
+    this.rate ??= new Rate(limits.publishesPerSecond, now());
+    return this.rate.take(limits.publishesPerSecond, now());
   }
 
   /** The frame is sent at the end of this turn of the event loop. */
@@ -102,7 +108,6 @@ export class Session {
       ...(this.expiresAt === Infinity ? {} : { expiresAt: this.expiresAt * 1000 }),
     };
     this.send(frame(welcome));
-    this.socket.resume();
   }
 
   ping(): void {
@@ -124,7 +129,7 @@ export class Session {
   }
 
   resume(): void {
-    if (this.state !== 'closed') this.socket.resume();
+    if (this.state !== 'closed' && this.socket.isPaused) this.socket.resume();
   }
 
   flush(): void {

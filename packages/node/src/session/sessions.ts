@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import {
+  type Capabilities,
   CLOSE,
   type CloseName,
   type SessionInfo,
@@ -23,6 +23,9 @@ import { Input } from './input.ts';
 import { PingWheel } from './ping-wheel.ts';
 import { Session } from './session.ts';
 import type { Tickets } from './tickets.ts';
+
+/** Most different rights that are looked up to be shared. */
+const MAX_SHARED_CAPS = 1_000;
 
 /** Most users kept out after a kick. */
 const MAX_BANS = 100_000;
@@ -67,7 +70,9 @@ export class Sessions implements SessionHost {
   private readonly input: Input;
   private readonly wheel: PingWheel;
   private readonly expiry: Expiry;
-  private readonly sessions = new Set<Session>();
+  private readonly caps = new Map<string, Capabilities>();
+  private count = 0;
+  private ids = 0;
   private readonly byUser = new Map<string, Session | Session[]>();
   private readonly bans = new Map<string, number>();
   private readonly paused = new Set<Session>();
@@ -134,7 +139,7 @@ export class Sessions implements SessionHost {
 
   /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
   async closeAll(name: CloseName, spreadMs: number): Promise<void> {
-    const all = [...this.sessions];
+    const all = [...this.all()];
     const began = this.now();
     let closed = 0;
     while (closed < all.length) {
@@ -151,12 +156,12 @@ export class Sessions implements SessionHost {
   }
 
   get size(): number {
-    return this.sessions.size;
+    return this.count;
   }
 
   get sendBufferBytes(): number {
     let bytes = 0;
-    for (const session of this.sessions) bytes += session.waitingBytes;
+    for (const session of this.all()) bytes += session.waitingBytes;
     return bytes;
   }
 
@@ -185,31 +190,41 @@ export class Sessions implements SessionHost {
     const userId = claims.sub;
     const channel = userChannel(userId);
     const session = new Session(this, socket, stream, {
-      id: randomBytes(9).toString('base64url'),
+      id: `${this.options.idPrefix}s${(this.ids++).toString(36)}`,
       userId,
       from: quote(channel),
-      cap: claims.cap,
+      cap: this.shared(claims.cap),
       expiresAt: claims.sexp ?? Number.POSITIVE_INFINITY,
     });
     (socket as SessionSocket)[SESSION] = session;
+    socket.on('message', onMessage);
+    socket.on('close', onClose);
     this.add(session);
-    // nothing is read before the welcome: what the client sends waits in the network
-    socket.pause();
-    const { input } = this;
-    socket.on('message', function onMessage(this: WebSocket, data, isBinary) {
-      const from = (this as SessionSocket)[SESSION];
-      if (from?.state === 'open') input.read(from, data as Buffer, isBinary);
+    const own = this.hub.subscribe(channel, {
+      session,
+      joined: (joined) => {
+        if (session.state !== 'joining' || !joined.position) return;
+        session.welcome(joined, joined.position);
+        session.resume();
+      },
+      failed: () => this.close(session, 'unavailable'),
     });
-    socket.on('close', () => this.ended(session));
-    session.channels.push(
-      this.hub.subscribe(channel, {
-        session,
-        joined: (joined) => {
-          if (session.state === 'joining' && joined.position) session.welcome(joined, joined.position);
-        },
-        failed: () => this.close(session, 'unavailable'),
-      }),
-    );
+    session.channels = [own];
+    // nothing is read before the welcome: what the client sends waits in the network
+    if (session.state === 'joining') session.pause();
+  }
+
+  /** A frame came in. */
+  received(session: Session, data: Buffer, isBinary: boolean): void {
+    if (session.state === 'open') this.input.read(session, data, isBinary);
+  }
+
+  /** The connection of a session is gone. */
+  ended(session: Session): void {
+    if (session.state === 'closed') return;
+    this.options.closes.add('gone');
+    this.forget(session);
+    session.ended();
   }
 
   close(session: Session, name: CloseName): void {
@@ -225,9 +240,19 @@ export class Sessions implements SessionHost {
     if (this.draining) return 'draining';
     if (sexp !== undefined && sexp * 1000 <= now) return 'session_expired';
     if ((this.bans.get(sub) ?? 0) > now) return 'kicked';
-    if (this.sessions.size >= maxSessions) return 'node_full';
+    if (this.count >= maxSessions) return 'node_full';
     if (this.ofUser(sub).length >= maxUserSessions) return 'user_sessions';
     return undefined;
+  }
+
+  /** The same rights for many sessions are kept once. */
+  private shared(cap: Capabilities): Capabilities {
+    const text = JSON.stringify(cap);
+    const known = this.caps.get(text);
+    if (known) return known;
+    if (this.caps.size >= MAX_SHARED_CAPS) this.caps.clear();
+    this.caps.set(text, cap);
+    return cap;
   }
 
   private turnAway(socket: WebSocket, name: CloseName): void {
@@ -240,7 +265,7 @@ export class Sessions implements SessionHost {
   }
 
   private add(session: Session): void {
-    this.sessions.add(session);
+    this.count++;
     const { userId } = session;
     const known = this.byUser.get(userId);
     if (known === undefined) this.byUser.set(userId, session);
@@ -250,15 +275,8 @@ export class Sessions implements SessionHost {
     this.watchExpiry(session);
   }
 
-  private ended(session: Session): void {
-    if (session.state === 'closed') return;
-    this.options.closes.add('gone');
-    this.forget(session);
-    session.ended();
-  }
-
   private forget(session: Session): void {
-    if (!this.sessions.delete(session)) return;
+    this.count--;
     this.paused.delete(session);
     this.wheel.remove(session);
     this.expiry.remove(session);
@@ -266,6 +284,13 @@ export class Sessions implements SessionHost {
     if (rest.length === 0) this.byUser.delete(session.userId);
     else this.byUser.set(session.userId, rest.length === 1 ? (rest[0] as Session) : rest);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
+  }
+
+  private *all(): Iterable<Session> {
+    for (const known of this.byUser.values()) {
+      if (Array.isArray(known)) yield* known;
+      else yield known;
+    }
   }
 
   private ofUser(userId: string): readonly Session[] {
@@ -316,6 +341,17 @@ export class Sessions implements SessionHost {
       }
     }
   }
+}
+
+// Shared by all sockets: a closure for each would cost more than the session's own fields.
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  const session = (this as SessionSocket)[SESSION];
+  session?.host.received(session, data as Buffer, isBinary);
+}
+
+function onClose(this: WebSocket): void {
+  const session = (this as SessionSocket)[SESSION];
+  session?.host.ended(session);
 }
 
 /** A socket that breaks closes too, and the close is looked at. */
