@@ -1,6 +1,15 @@
 export { type Certificate, createTestCa, type TestCa } from './certificates.ts';
 export { chromiumBinary, launchChromium } from './chromium.ts';
 export {
+  ALL_CAPABILITIES,
+  type CallerOptions,
+  Cluster,
+  type ClusterOptions,
+  type Env,
+  startCluster,
+} from './cluster.ts';
+export { ClusterProcess, type ProcessSpec } from './cluster-process.ts';
+export {
   ConsulAgent,
   ConsulCluster,
   type ConsulOptions,
