@@ -1,0 +1,22 @@
+import { launch } from '@ringway/testkit';
+
+/** Runs a program to its end. */
+export async function run(
+  command: string,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  await using running = await launch({ command, args });
+  const { code } = await running.exited;
+  return { code, output: running.output };
+}
+
+/** `curl` with the cluster's authority; the body, and the status behind it. */
+export async function curl(
+  caFile: string,
+  ...args: readonly string[]
+): Promise<{ readonly status: number; readonly body: string }> {
+  const { code, output } = await run('curl', ['-sS', '--cacert', caFile, '-w', '\n%{http_code}', ...args]);
+  if (code !== 0) throw new Error(`curl ended with ${code}: ${output}`);
+  const line = output.lastIndexOf('\n');
+  return { status: Number(output.slice(line + 1)), body: output.slice(0, line) };
+}
