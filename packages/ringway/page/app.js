@@ -54,6 +54,9 @@ async function refreshPlaces() {
   show();
 }
 
+/** The state that the list of members shows. */
+let drawn;
+
 function show() {
   const { state, mine, other, otherName, name } = page;
   if (state !== undefined) {
@@ -61,7 +64,9 @@ function show() {
     if (mine) pins.push({ label: name, place: mine });
     if (other && otherName !== name) pins.push({ label: otherName, place: other });
     drawRing($('ring'), state, pins);
-    drawMembers($('members'), state, removeNode);
+    // a button that is being pressed must not be replaced without need
+    if (drawn !== state) drawMembers($('members'), state, removeNode);
+    drawn = state;
     $('ring').closest('section').dataset.checksum = state.ring.checksum;
     document.querySelector('.version').textContent = `ring ${state.ring.index} · ${state.ring.checksum}`;
   }

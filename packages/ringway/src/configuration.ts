@@ -1,0 +1,39 @@
+import { type SettingsTable, settingsMarkdown, sharedSettings } from '@ringway/service';
+import { locatorTable } from './commands/locator.ts';
+import { nodeTable } from './commands/node.ts';
+import { membershipSettings } from './membership-settings.ts';
+
+const HEAD = `# Configuration
+
+\`ringway locator\` and \`ringway node\` are set by environment variables; \`ringway locator --help\` and
+\`ringway node --help\` print what stands here. This page is made from the same tables, and a test sees to it that it
+is up to date.
+
+- A bad setting is named, with what was expected, and the process does not start (exit status 2). So is a variable that
+  begins with \`RINGWAY_\` and that nobody knows. An empty variable counts as absent.
+- Secrets can be given as a file: \`RINGWAY_TICKET_KEYS_FILE=/run/secrets/tickets\`.
+- \`RINGWAY_SETTINGS_FILE\` names a file of further variables, one \`NAME=value\` a line; those of the process win.
+- \`SIGHUP\` rereads that file, and what the tables mark so. When something is wrong with it, everything stays as it was,
+  and the log says why.
+- Durations are written \`500ms\`, \`10s\`, \`2m\`, \`1h\`; sizes \`64KiB\`, \`1MiB\`.
+- Keys are secrets of at least 32 bytes (\`openssl rand -hex 32\`), never the same for two purposes. To change one: add the
+  new one behind the old one everywhere, then move it to the front everywhere, then take the old one away; \`SIGHUP\` after
+  each step.
+- \`ringway ring\`, \`push\` and \`token\` read \`RINGWAY_CLUSTER\` and \`RINGWAY_CLUSTER_KEYS\`, \`ring --consul\` the Consul
+  settings, too.
+`;
+
+/** docs/configuration.md */
+export function configurationMarkdown(): string {
+  const both = { ...sharedSettings, ...membershipSettings };
+  return [
+    HEAD,
+    `## Locator and node\n\n${settingsMarkdown(both)}`,
+    `## Locator\n\n${settingsMarkdown(without(locatorTable, both))}`,
+    `## Node\n\n${settingsMarkdown(without(nodeTable, both))}`,
+  ].join('\n');
+}
+
+function without(table: SettingsTable, others: SettingsTable): SettingsTable {
+  return Object.fromEntries(Object.entries(table).filter(([key]) => !Object.hasOwn(others, key)));
+}
