@@ -187,7 +187,7 @@ export class Input {
     const name = this.channelField(session);
     if (name === undefined) return;
     if (channelKind(name) !== 'group')
-      return this.refuse(session, 'invalid_channel', 'only groups can be joined');
+      return this.refuse(session, 'invalid_channel', 'only groups can be joined', undefined, name);
     if (!allows(session.cap.join, name)) {
       return this.refuse(
         session,
@@ -239,7 +239,8 @@ export class Input {
     const raw = this.fields.get('channel');
     const name = raw === undefined ? undefined : unquote(raw);
     if (name !== undefined && channelKind(name) !== undefined) return name;
-    this.refuse(session, 'invalid_channel', ERRORS.invalid_channel.means);
+    // named, so that whoever asked knows which of its questions this answers
+    this.refuse(session, 'invalid_channel', ERRORS.invalid_channel.means, undefined, name);
     return undefined;
   }
 
