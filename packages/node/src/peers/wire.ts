@@ -1,5 +1,6 @@
 import type { ErrorCode, Position } from '@ringway/protocol';
 import { fromWire, jsonFromWire, jsonToWire, toWire } from '../text.ts';
+import { checkControl, isChannelList } from './check-control.ts';
 
 /**
  * What nodes say to each other: batches of records, one batch a WebSocket message. All of a turn of the event loop goes
@@ -291,6 +292,16 @@ function json(text: string): unknown {
   }
 }
 
+function channelName(wire: string): string {
+  if (wire === '') throw new PeerFormatError('a record names no channel');
+  return fromWire(wire);
+}
+
+function channelList(value: unknown): readonly string[] {
+  if (!isChannelList(value)) throw new PeerFormatError('a list does not hold channels');
+  return value;
+}
+
 function decodeRecord(cursor: Cursor): PeerRecord | undefined {
   const kind = cursor.number(1);
   switch (kind) {
@@ -306,7 +317,7 @@ function decodeRecord(cursor: Cursor): PeerRecord | undefined {
         ephemeral: (flags & EPHEMERAL) !== 0,
         dedupe: (flags & DEDUPE) !== 0,
         forwarded: (flags & FORWARDED) !== 0,
-        channel: fromWire(cursor.take(channelLength)),
+        channel: channelName(cursor.take(channelLength)),
         from: cursor.take(fromLength),
         id: cursor.take(idLength),
         data: cursor.rest(),
@@ -336,7 +347,7 @@ function decodeRecord(cursor: Cursor): PeerRecord | undefined {
         correlation,
         position: placed ? cursor.position() : undefined,
         previous: placed ? cursor.position() : undefined,
-        channel: fromWire(cursor.take(channelLength)),
+        channel: channelName(cursor.take(channelLength)),
         from: cursor.take(fromLength),
         id: cursor.take(idLength),
         data: cursor.rest(),
@@ -355,12 +366,15 @@ function decodeRecord(cursor: Cursor): PeerRecord | undefined {
         dedupe: (flags & DEDUPE) !== 0,
         from: cursor.take(fromLength),
         id: cursor.take(idLength),
-        channels: json(cursor.take(namesLength)) as string[],
+        channels: channelList(json(cursor.take(namesLength))),
         data: cursor.rest(),
       };
     }
-    case KIND.control:
-      return { kind, control: json(cursor.rest()) as Control };
+    case KIND.control: {
+      const control = checkControl(json(cursor.rest()));
+      if (control === 'malformed') throw new PeerFormatError('a control is not as described');
+      return control === 'unknown' ? undefined : { kind, control };
+    }
     default:
       // a kind of a later version: not for us
       return undefined;
