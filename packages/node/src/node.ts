@@ -18,6 +18,7 @@ import { internalApp } from './http/internal-app.ts';
 import { PublicListener } from './http/public-listener.ts';
 import { newIncarnation } from './incarnation.ts';
 import { MemoryLog } from './log/memory.ts';
+import { Tenures } from './log/tenures.ts';
 import { nodeMetrics, Tally } from './metrics.ts';
 import { Peers } from './peers/peers.ts';
 import { RingRouter } from './router/ring-router.ts';
@@ -148,8 +149,9 @@ class Parts {
         ? options.membership({ rejected: (reason) => this.membersRejected.add(reason) })
         : options.membership;
     this.watcher = new RingWatcher({ membership: this.membership, log: logger });
+    const tenures = new Tenures(this.incarnation);
     this.log = new MemoryLog({
-      epoch: this.incarnation,
+      epochs: tenures,
       channelMessages: settings.logMessages,
       totalBytes: settings.logBytes,
       retentionMs: settings.logAge,
@@ -179,6 +181,7 @@ class Parts {
       ring: this.watcher.current,
       peers,
       log: this.log,
+      tenures,
       homeTimeoutMs: settings.homeTimeout,
       maxWaitingBytes: settings.peerWaitingBytes,
       now,

@@ -1,10 +1,16 @@
 import { type Position, samePosition } from '@ringway/protocol';
 import type { Appended, Log, LoggedMessage, LogMessage, LogRead } from './port.ts';
 
+/** Names the epochs of channels: for each, the time for which its home has been this one without a break. */
+export interface Epochs {
+  /** Changes whenever the epoch of some channel may have. */
+  readonly version: number;
+  epochOf(channel: string): string;
+}
+
 /** Bounds of the memory log. All of them hold at once. */
 export interface MemoryLogOptions {
-  /** Names this home's epoch; unique over all starts of all nodes. */
-  readonly epoch: string;
+  readonly epochs: Epochs;
   /** Most messages kept for a channel. */
   readonly channelMessages: number;
   /** Most bytes kept over all channels, as an estimate of what they take in memory. */
@@ -35,6 +41,8 @@ function bytesOf(entry: LogMessage): number {
 /** One channel: its messages in a queue that drops from its front without moving the rest. */
 class ChannelLog {
   head: Position;
+  /** {@link Epochs.version} at which the epoch was last found to be the present one. */
+  epochsVersion: number;
   private entries: (Entry | undefined)[] = [];
   private first = 0;
   /**
@@ -42,12 +50,13 @@ class ChannelLog {
    * outlived every message that it held: a map that is written to and deleted from for each message would cost more
    * than the message.
    */
-  private young = new Map<string, number>();
+  private young: Map<string, number> | undefined;
   private old: Map<string, number> | undefined;
   private youngSince: number;
 
-  constructor(head: Position) {
+  constructor(head: Position, epochsVersion: number) {
     this.head = head;
+    this.epochsVersion = epochsVersion;
     this.youngSince = head.seq;
   }
 
@@ -63,8 +72,11 @@ class ChannelLog {
     this.head = entry.position;
     this.entries.push(entry);
     if (key === '') return;
-    if (this.count > 0 && this.at(0).position.seq > this.youngSince && this.young.size > 0) {
+    if (this.count > 0 && this.at(0).position.seq > this.youngSince && this.young) {
       this.old = this.young;
+      this.young = undefined;
+    }
+    if (!this.young) {
       this.young = new Map();
       this.youngSince = entry.previous.seq;
     }
@@ -73,7 +85,7 @@ class ChannelLog {
 
   /** Where the message of this key stands; undefined when it was never here, or long ago. */
   seqOf(key: string): number | undefined {
-    return this.young.get(key) ?? this.old?.get(key);
+    return this.young?.get(key) ?? this.old?.get(key);
   }
 
   /** The kept message at a place; undefined when it was dropped. */
@@ -91,16 +103,15 @@ class ChannelLog {
     }
     if (this.count === 0) {
       this.old = undefined;
-      this.young = new Map();
-      this.youngSince = this.head.seq;
+      this.young = undefined;
     }
     return entry;
   }
 }
 
 /**
- * The log in memory. Its epoch belongs to this start of this home: whoever comes with a position of another epoch is
- * told a gap and gets what this epoch holds.
+ * The log in memory. Its epochs belong to this node: whoever comes with a position of another one is told a gap and gets
+ * what this one holds.
  *
  * A channel that is dropped because too many are remembered raises `floor`, the place at which a channel without a record
  * stands, so that a position is never used twice; who comes back to it after that may be told a gap where nothing was
@@ -109,12 +120,12 @@ class ChannelLog {
 export class MemoryLog implements Log {
   private readonly options: MemoryLogOptions;
   private readonly channels = new Map<string, ChannelLog>();
-  private floor: Position;
+  /** Where a channel without a record stands in its epoch. */
+  private floor = 0;
   private bytes = 0;
 
   constructor(options: MemoryLogOptions) {
     this.options = options;
-    this.floor = { epoch: options.epoch, seq: 0 };
   }
 
   /** Estimate of the memory that the kept messages take. */
@@ -123,19 +134,18 @@ export class MemoryLog implements Log {
   }
 
   head(channel: string): Position {
-    return this.channels.get(channel)?.head ?? this.floor;
+    return this.present(channel)?.head ?? this.start(channel);
   }
 
   append(channel: string, message: LogMessage): Appended {
-    let log = this.channels.get(channel);
-    if (!log) log = this.open(channel);
+    const log = this.present(channel) ?? this.open(channel);
     const { from, id, data, dedupe } = message;
     const key = dedupe ? from + id : '';
     const seq = dedupe ? log.seqOf(key) : undefined;
     if (seq !== undefined) {
       const known = log.find(seq);
       if (known && known.data !== data) return { kind: 'conflict' };
-      return { kind: 'duplicate', position: { epoch: this.options.epoch, seq } };
+      return { kind: 'duplicate', position: { epoch: log.head.epoch, seq } };
     }
     const at = Math.floor(this.options.now());
     const previous = log.head;
@@ -149,12 +159,12 @@ export class MemoryLog implements Log {
   }
 
   read(channel: string, since: Position | undefined, limit: number): LogRead {
-    const log = this.channels.get(channel);
-    if (!log) return { start: this.floor, messages: [] };
+    const log = this.present(channel);
+    if (!log) return { start: this.start(channel), messages: [] };
     this.trim(log, this.options.now());
     if (since && samePosition(since, log.head)) return { start: log.head, messages: [] };
     let from = 0;
-    if (since && since.epoch === this.options.epoch && log.count > 0) {
+    if (since && since.epoch === log.head.epoch && log.count > 0) {
       const missed = since.seq - log.at(0).previous.seq;
       if (missed > 0 && missed <= log.count) from = missed;
     }
@@ -164,8 +174,8 @@ export class MemoryLog implements Log {
   }
 
   tail(channel: string, count: number): LogRead {
-    const log = this.channels.get(channel);
-    if (!log) return { start: this.floor, messages: [] };
+    const log = this.present(channel);
+    if (!log) return { start: this.start(channel), messages: [] };
     this.trim(log, this.options.now());
     const messages: LoggedMessage[] = [];
     for (let i = Math.max(0, log.count - count); i < log.count; i++) messages.push(log.at(i));
@@ -185,10 +195,29 @@ export class MemoryLog implements Log {
     return Promise.resolve();
   }
 
+  /** The place of a channel without a record. */
+  private start(channel: string): Position {
+    return { epoch: this.options.epochs.epochOf(channel), seq: this.floor };
+  }
+
+  /** The record of a channel in its present epoch; one of an epoch that is over is dropped. */
+  private present(channel: string): ChannelLog | undefined {
+    const log = this.channels.get(channel);
+    const { epochs } = this.options;
+    if (!log || log.epochsVersion === epochs.version) return log;
+    if (log.head.epoch === epochs.epochOf(channel)) {
+      log.epochsVersion = epochs.version;
+      return log;
+    }
+    while (log.count > 0) this.bytes -= bytesOf(log.dropFirst());
+    this.channels.delete(channel);
+    return undefined;
+  }
+
   private open(channel: string): ChannelLog {
     // room first: a channel that is new and empty would be the first to be forgotten
     if (this.channels.size >= this.options.channels) this.forgetOldest();
-    const log = new ChannelLog(this.floor);
+    const log = new ChannelLog(this.start(channel), this.options.epochs.version);
     this.channels.set(channel, log);
     return log;
   }
@@ -222,7 +251,7 @@ export class MemoryLog implements Log {
     if (!oldest) return;
     const [name, log] = oldest;
     while (log.count > 0) this.bytes -= bytesOf(log.dropFirst());
-    if (log.head.seq > this.floor.seq) this.floor = log.head;
+    if (log.head.seq > this.floor) this.floor = log.head.seq;
     this.channels.delete(name);
   }
 }

@@ -27,6 +27,7 @@ export class Hearing {
   /** `<id>/<incarnation>` of each, to tell a new start from the one before. */
   private readonly starts = new Map<string, string>();
   private downs: ReadonlySet<string> = new Set();
+  private half = true;
 
   constructor(options: HearingOptions) {
     this.options = options;
@@ -92,7 +93,10 @@ export class Hearing {
     return heard * 2 >= this.ears.size + 1;
   }
 
-  /** Works out anew who is down; returns whether that changed. To be called after every change and at every heartbeat. */
+  /**
+   * Works out anew who is down; returns whether that changed, or whether half of the ring is heard. To be called after
+   * every change and at every heartbeat.
+   */
   settle(): boolean {
     const now = this.options.now();
     const downs = new Set<string>();
@@ -107,8 +111,11 @@ export class Hearing {
       if (!heardByOther) downs.add(id);
     }
     const before = this.downs;
+    const half = this.hearsHalf();
+    const halfBefore = this.half;
     this.downs = downs;
-    return downs.size !== before.size || [...downs].some((id) => !before.has(id));
+    this.half = half;
+    return half !== halfBefore || downs.size !== before.size || [...downs].some((id) => !before.has(id));
   }
 
   /** Who is down, as of the last {@link settle}. */

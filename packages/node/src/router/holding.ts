@@ -3,7 +3,7 @@ import type { Outbound } from '../peers/outbound.ts';
 import type { Peers } from '../peers/peers.ts';
 import { type DeliverRecord, encodeControl } from '../peers/wire.ts';
 import type { Home } from './home.ts';
-import type { Placement } from './placement.ts';
+import type { Placement, PlacementChange } from './placement.ts';
 import type { LocalChannels, SubscribeAnswer } from './port.ts';
 import { whenever } from './whenever.ts';
 
@@ -86,26 +86,21 @@ export class Holding {
     guest.first?.answer.failed();
   }
 
-  /** Looks at every held channel again: the ring or who is heard has changed. */
-  review(): void {
+  /** Registers the held channels whose home has changed with the new one, and begins anew where this node may act again. */
+  review({ moved, readmitted }: PlacementChange): void {
+    if (moved.size === 0 && !readmitted) return;
     for (const { channel, point, position, sessions } of this.local.held()) {
+      if (!readmitted && moved.find(point) === undefined) continue;
       const place = this.placement.at(point);
-      const guest = this.guests.get(channel);
-      if (guest) {
-        if (place.kind === 'self') this.takeOver(guest);
-        else if (place.kind === 'nowhere' || place.member.id !== guest.link?.member.id) this.ask(guest);
-      } else if (place.kind !== 'self' && position !== undefined) {
-        const moved: Guest = {
-          channel,
-          sessions,
-          link: undefined,
-          correlation: 0,
-          live: false,
-          first: undefined,
-        };
-        this.guests.set(channel, moved);
-        this.ask(moved);
+      let guest = this.guests.get(channel);
+      if (!guest) {
+        // not known yet: its first registration is under way
+        if (position === undefined) continue;
+        guest = { channel, sessions, link: undefined, correlation: 0, live: false, first: undefined };
+        this.guests.set(channel, guest);
       }
+      if (place.kind === 'self') this.takeOver(guest);
+      else if (place.kind === 'nowhere' || place.member.id !== guest.link?.member.id) this.ask(guest);
     }
   }
 

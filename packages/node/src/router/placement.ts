@@ -1,5 +1,5 @@
 import type { Member } from '@ringway/membership';
-import type { Ring } from '@ringway/ring';
+import { buildRing, type MovedRanges, movedRanges, type Ring } from '@ringway/ring';
 import type { Hearing } from '../peers/hearing.ts';
 
 /** Who is home for a channel, as this node sees it. */
@@ -8,49 +8,73 @@ export type Place =
   | { readonly kind: 'peer'; readonly member: Member }
   | { readonly kind: 'nowhere' };
 
+/** What became different between two looks at the ring and at who is heard. */
+export interface PlacementChange {
+  /** Whose home is another now, and from whom to whom. */
+  readonly moved: MovedRanges<Member>;
+  /** This node hears half of the ring again, after it did not: it may act as a home again. */
+  readonly readmitted: boolean;
+}
+
 const SELF: Place = Object.freeze({ kind: 'self' });
 const NOWHERE: Place = Object.freeze({ kind: 'nowhere' });
 
 /**
- * The ring as the membership has it, looked at through who is heard: a channel's home is its owner, or the next member
- * once every one before it is down. That is the member that will own the channel when the registry has noticed.
+ * The ring as the membership has it, less who is down: so a channel's home is its owner, or the next member once every one
+ * before it is down. Consistent hashing makes that the very member that will own the channel when the registry has
+ * noticed, and {@link movedRanges} between two of these tells exactly what a failure moves.
  */
 export class Placement {
   private readonly selfId: string;
   private readonly hearing: Hearing;
   private readonly places = new Map<Member, Place>();
-  ring: Ring<Member>;
+  private full: Ring<Member>;
+  private living: Ring<Member>;
+  private admitted = true;
 
   constructor(selfId: string, hearing: Hearing, ring: Ring<Member>) {
     this.selfId = selfId;
     this.hearing = hearing;
-    this.ring = ring;
+    this.full = ring;
+    this.living = ring;
   }
 
-  setRing(ring: Ring<Member>): void {
-    this.ring = ring;
+  /** The ring of the membership. */
+  get ring(): Ring<Member> {
+    return this.full;
+  }
+
+  /** Looks again. The ring is given when it is a new one; who is heard is asked for. */
+  update(ring = this.full): PlacementChange {
+    const { down } = this.hearing;
+    const before = this.living;
+    const wasAdmitted = this.admitted;
+    this.full = ring;
+    this.living =
+      down.size === 0
+        ? ring
+        : buildRing(
+            ring.members.filter((member) => !down.has(member.id)),
+            { previous: before, index: ring.version.index },
+          );
+    this.admitted = this.hearing.hearsHalf();
     this.places.clear();
+    return { moved: movedRanges(before, this.living), readmitted: this.admitted && !wasAdmitted };
   }
 
   /** `nowhere`: nobody is left, or this node would be home but does not hear half of the ring, and so must not act. */
   of(channel: string): Place {
-    return this.judge(this.first(this.ring.owner(channel), () => this.ring.owners(channel, this.ring.size)));
+    return this.place(this.living.owner(channel));
   }
 
   /** The same for a channel whose point on the ring is known. */
   at(point: number): Place {
-    return this.judge(this.first(this.ring.ownerAt(point), () => this.ring.ownersAt(point, this.ring.size)));
+    return this.place(this.living.ownerAt(point));
   }
 
-  private first(owner: Member | undefined, all: () => readonly Member[]): Member | undefined {
-    const { down } = this.hearing;
-    if (owner === undefined || down.size === 0 || !down.has(owner.id)) return owner;
-    return all().find((member) => !down.has(member.id));
-  }
-
-  private judge(home: Member | undefined): Place {
+  private place(home: Member | undefined): Place {
     if (home === undefined) return NOWHERE;
-    if (home.id === this.selfId) return this.hearing.hearsHalf() ? SELF : NOWHERE;
+    if (home.id === this.selfId) return this.admitted ? SELF : NOWHERE;
     let place = this.places.get(home);
     if (!place) {
       place = { kind: 'peer', member: home };

@@ -2,6 +2,7 @@ import type { Member } from '@ringway/membership';
 import type { Position } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
 import type { Log } from '../log/port.ts';
+import type { Tenures } from '../log/tenures.ts';
 import type { Inbound } from '../peers/inbound.ts';
 import type { Outbound } from '../peers/outbound.ts';
 import type { Peers, PeerUser } from '../peers/peers.ts';
@@ -36,6 +37,7 @@ export interface RingRouterOptions {
   readonly ring: Ring<Member>;
   readonly peers: Peers;
   readonly log: Log;
+  readonly tenures: Tenures;
   /** Longest wait for a home, in milliseconds: of a publication here, and of an interest. */
   readonly homeTimeoutMs: number;
   /** Most bytes of publications that wait for their home. */
@@ -80,6 +82,8 @@ export class RingRouter implements Router, PeerUser {
   private requests!: PeerRequests;
   private local!: LocalChannels;
   private correlation = 0;
+  /** The links are being brought in line with a new ring: who is heard is looked at once they are. */
+  private updating = false;
   private timer: NodeJS.Timeout | undefined;
   /** Publications that were not stored, and whose sender asked for no answer. */
   dropped = 0;
@@ -132,9 +136,11 @@ export class RingRouter implements Router, PeerUser {
 
   /** The membership has a new ring: links, homes and interests follow it. */
   setRing(ring: Ring<Member>): void {
-    this.placement.setRing(ring);
+    // who is new is not heard yet, and is given its time before that counts
+    this.updating = true;
     this.peers.setMembers(ring.members);
-    this.review();
+    this.updating = false;
+    this.review(ring);
   }
 
   get ring(): Ring<Member> {
@@ -286,16 +292,21 @@ export class RingRouter implements Router, PeerUser {
   }
 
   onHearing(): void {
-    this.review();
+    if (!this.updating) this.review();
   }
 
   onRelief(): void {
     this.local.relieved();
   }
 
-  private review(): void {
-    this.home.dropChannels((channel) => this.placement.of(channel).kind !== 'self');
-    this.holding.review();
+  private review(ring?: Ring<Member>): void {
+    const { selfId, tenures } = this.options;
+    const change = this.placement.update(ring);
+    const { moved, readmitted } = change;
+    if (readmitted) tenures.interrupted();
+    else if (moved.size > 0) tenures.gained(moved, selfId);
+    if (moved.size > 0) this.home.dropChannels((channel) => this.placement.of(channel).kind !== 'self');
+    this.holding.review(change);
     this.pumpAll();
   }
 

@@ -111,7 +111,7 @@ export class Session {
   }
 
   ping(): void {
-    this.send(PING_FRAME);
+    if (this.state === 'open') this.send(PING_FRAME);
   }
 
   heard(): void {
