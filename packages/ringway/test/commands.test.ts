@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { locatorSource, RingwayPush } from '@ringway/push';
 import {
   type ConsulAgent,
   freePorts,
@@ -167,4 +168,31 @@ describe('the commands against a cluster', () => {
       env = before;
     }
   });
+
+  test('a backend without keys: tokens from /owner; its publishes outlive the owner', async () => {
+    const token = async () => (await ringway(['token', '--sub', 'billing'])).out.trim();
+    const push = new RingwayPush({ source: locatorSource({ urls: [internalUrl], token }), name: 'billing' });
+    try {
+      const before = await push.publish('user:carol', 1, { id: 'k1' });
+      const [nodeId = '', owner] = await ownerOf('carol');
+      const answer = await push.publish('group:g', { users: 'are data here' });
+      expect(answer.position).toBeDefined();
+      await owner?.kill();
+      const after = await push.publish('user:carol', 2);
+      expect(after.position?.epoch).not.toBe(before.position?.epoch);
+      await waitFor(async () => (await ownerOf('carol'))[0] !== nodeId, {
+        message: 'Consul has noticed',
+        timeout: 15_000,
+      });
+    } finally {
+      await push.close();
+    }
+  });
 });
+
+/** The home of a user, and its process. */
+async function ownerOf(user: string): Promise<[string, RunningProcess | undefined]> {
+  const { out } = await ringway(['route', user, '--locator', publicUrl, '--json']);
+  const { nodeId } = JSON.parse(out) as { readonly nodeId: string };
+  return [nodeId, processes.find(({ name }) => name === `ringway node ${nodeId}`)];
+}

@@ -4,6 +4,7 @@ import { buildRing, RING_FORMAT } from '@ringway/ring';
 import { mintClusterToken, settingsHelp } from '@ringway/service';
 import { backendNotes, readBackend, readOwnSettings } from '../backend-settings.ts';
 import type { Command, Terminal } from '../command.ts';
+import { fetchFailure } from '../fetch-failure.ts';
 import { membershipFrom, membershipSettings } from '../membership-settings.ts';
 import { formatTable } from '../table.ts';
 
@@ -71,8 +72,7 @@ async function fromLocator(url: string, terminal: Terminal): Promise<RingDocumen
     if (response.ok) return (await response.json()) as RingDocument;
     terminal.err(`ringway ring: ${url} answers ${response.status}: ${await response.text()}\n`);
   } catch (error) {
-    const { cause } = error as { readonly cause?: unknown };
-    terminal.err(`ringway ring: ${url} does not answer: ${String(cause ?? error)}\n`);
+    terminal.err(`ringway ring: ${url} does not answer: ${fetchFailure(error)}\n`);
   }
   return undefined;
 }

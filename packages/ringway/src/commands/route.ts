@@ -1,5 +1,6 @@
 import { HTTP, type Problem, type RouteAnswer } from '@ringway/protocol';
 import type { Command } from '../command.ts';
+import { fetchFailure } from '../fetch-failure.ts';
 import { formatTable } from '../table.ts';
 
 /** `ringway route` */
@@ -43,8 +44,7 @@ async function ask(url: URL, token: string | undefined): Promise<Response | stri
       signal: AbortSignal.timeout(10_000),
     });
   } catch (error) {
-    const { cause } = error as { readonly cause?: unknown };
-    return String(cause instanceof Error ? cause.message || cause.name : error);
+    return fetchFailure(error);
   }
 }
 
