@@ -4,8 +4,9 @@ import { launch } from '@ringway/testkit';
 export async function run(
   command: string,
   args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  await using running = await launch({ command, args });
+  await using running = await launch({ command, args, env });
   const { code } = await running.exited;
   return { code, output: running.output };
 }
