@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
 /** How to start a process. */
 export interface LaunchOptions {
@@ -28,11 +30,23 @@ process.once('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
+// Against the end that no handler sees (SIGKILL, a worker that is terminated) the kernel helps, where there is Linux: it
+// kills the child with the one that started it. setpriv then becomes the program itself, under the same id.
+const SETPRIV = '/usr/bin/setpriv';
+
+/** The command under guard, where there is one. A program that is not there is left to fail by itself, in spawn. */
+function guarded(command: string, path: string, args: readonly string[]): [string, ...string[]] {
+  const places = command.includes('/') ? [''] : path.split(delimiter);
+  const found = existsSync(SETPRIV) && places.some((place) => existsSync(join(place, command)));
+  return found ? [SETPRIV, '--pdeathsig', 'KILL', '--', command, ...args] : [command, ...args];
+}
+
 /** Starts a process. Resolves once it runs; rejects when it cannot be started at all. */
 export async function launch(options: LaunchOptions): Promise<RunningProcess> {
   const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
   for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name];
-  const child = spawn(options.command, options.args ?? [], {
+  const [program, ...args] = guarded(options.command, env['PATH'] ?? '', options.args ?? []);
+  const child = spawn(program, args, {
     env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],
