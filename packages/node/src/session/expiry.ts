@@ -36,6 +36,8 @@ export class Expiry {
       for (const session of this.due.get(at) ?? []) taken.push(session);
       this.due.delete(at);
     };
+    // the clock was set back: what becomes due from here on must not wait until it is where it was
+    if (now < this.next - 1) this.next = Math.floor(now);
     if (now - this.next > STEPS) {
       for (const at of [...this.due.keys()]) if (at <= now) take(at);
       this.next = Math.floor(now);
