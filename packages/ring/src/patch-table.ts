@@ -70,14 +70,11 @@ function positionsOf(table: PointTable, removed: readonly PointChange[]): Uint32
   const positions = new Uint32Array(total(removed));
   let count = 0;
   for (const { slot, points } of removed) {
-    let last = -1;
-    for (const point of points.toSorted()) {
+    for (const point of points) {
       const word = ((point << table.bits) | slot) >>> 0;
-      // A member may have the same point twice: then its words lie side by side, and each is taken once.
-      let position = Math.max(locate(table, point), last + 1);
-      while (table.words[position]! !== word) position++;
+      let position = locate(table, point);
+      while (table.words[position]! !== word) position++; // past equal points of other members
       positions[count++] = position;
-      last = position;
     }
   }
   return positions.sort();
