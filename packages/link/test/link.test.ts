@@ -9,9 +9,10 @@ import {
   type LinkStateName,
   systemClock,
 } from '@ringway/link';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { FakeClock, FakeSocket, settle } from './fakes.ts';
+import { until } from './until.ts';
 
 let server: WebSocketServer;
 let url: string;
@@ -57,9 +58,9 @@ test('carries text and bytes both ways', async () => {
   const { link } = made({ onMessage: (data) => got.push(data), onOpen: () => link.send('héllo') });
   expect(link.send('too early')).toBe(false);
   link.start();
-  await vi.waitFor(() => expect(got).toEqual(['héllo']));
+  await until(() => expect(got).toEqual(['héllo']));
   link.send(new Uint8Array([1, 2, 255]));
-  await vi.waitFor(() => expect(got).toHaveLength(2));
+  await until(() => expect(got).toHaveLength(2));
   expect(new Uint8Array(got[1] as Uint8Array)).toEqual(new Uint8Array([1, 2, 255]));
 });
 
@@ -71,7 +72,7 @@ test('comes back after a close, a broken connection and a refused upgrade', asyn
   const [second] = (await once(server, 'connection')) as [WebSocket];
   second.terminate();
   await once(server, 'connection');
-  await vi.waitFor(() => expect(link.state.name).toBe('open'));
+  await until(() => expect(link.state.name).toBe('open'));
   expect(closes).toMatchObject([
     { code: 4500, reason: 'late', opened: true },
     { code: 1006, opened: true },
@@ -91,7 +92,7 @@ test('comes back after a close, a broken connection and a refused upgrade', asyn
 test('a connection that cannot be made is a close that was never open', async () => {
   const { link, closes } = made({ dial: () => new WebSocket('ws://127.0.0.1:1') });
   link.start();
-  await vi.waitFor(() => expect(closes.length).toBeGreaterThan(2));
+  await until(() => expect(closes.length).toBeGreaterThan(2));
   expect(closes[0]).toMatchObject({ code: 1006, opened: false, uptimeMs: 0 });
 });
 
@@ -105,7 +106,7 @@ test('what dial throws reaches afterClose', async () => {
     },
   });
   link.start();
-  await vi.waitFor(() => expect(link.state).toEqual({ name: 'stopped', code: 1006, reason: 'no token' }));
+  await until(() => expect(link.state).toEqual({ name: 'stopped', code: 1006, reason: 'no token' }));
   expect(closes).toEqual([{ code: 1006, reason: 'no token', opened: false, uptimeMs: 0, error }]);
 });
 
@@ -113,7 +114,7 @@ test('stop says goodbye, and what was sent before it arrives', async () => {
   const { link, closes } = made();
   link.start();
   const [socket] = (await once(server, 'connection')) as [WebSocket];
-  await vi.waitFor(() => expect(link.state.name).toBe('open'));
+  await until(() => expect(link.state.name).toBe('open'));
   const got: string[] = [];
   socket.on('message', (data) => got.push(String(data)));
   const closed = once(socket, 'close');
@@ -130,7 +131,7 @@ test('a socket that is replaced is read until it is closed, the new one goes on'
   const { link, closes } = made({ onMessage: (data) => got.push(data) });
   link.start();
   const [before] = (await once(server, 'connection')) as [WebSocket];
-  await vi.waitFor(() => expect(link.state.name).toBe('open'));
+  await until(() => expect(link.state.name).toBe('open'));
   const candidate = new WebSocket(url);
   const [after] = (await once(server, 'connection')) as [WebSocket];
   await once(candidate, 'open');
@@ -138,9 +139,9 @@ test('a socket that is replaced is read until it is closed, the new one goes on'
   const replaced = link.replace(candidate);
   if (!replaced.taken || !replaced.before) throw new Error('the candidate was not taken');
   before.send('from the old one');
-  await vi.waitFor(() => expect(got).toEqual(['from the old one']));
+  await until(() => expect(got).toEqual(['from the old one']));
   after.send('from the new one');
-  await vi.waitFor(() => expect(got).toEqual(['from the old one', 'from the new one']));
+  await until(() => expect(got).toEqual(['from the old one', 'from the new one']));
   await closeGracefully(replaced.before, 1000, 'moved', systemClock, 2_000);
   expect((await goodbye)[0]).toBe(1000);
   expect(link.state.name).toBe('open');

@@ -1,0 +1,201 @@
+import type { ClientFrame, MessageFrame, Position } from '@ringway/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Channels } from '../src/channels.ts';
+import { FakeClock } from './support/clock.ts';
+import { TestLog } from './support/log.ts';
+
+const OWN = 'user:alice';
+
+/** A node in miniature: a log, and a line to the client on which things get lost. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly log = new TestLog(OWN, 'e1');
+  readonly sent: ClientFrame[] = [];
+  readonly got: number[] = [];
+  readonly gaps: { after: Position; upTo: Position }[] = [];
+  connected = false;
+  readonly channels = new Channels(
+    { clock: this.clock, random: () => 0, publishTimeoutMs: 1_000 },
+    {
+      send: (frame) => {
+        if (this.connected) this.sent.push(frame);
+        return this.connected;
+      },
+      message: ({ data }) => this.got.push(data as number),
+      gap: (gap) => this.gaps.push(gap),
+    },
+  );
+
+  connect(): void {
+    this.connected = true;
+    this.channels.welcome({
+      type: 'welcome',
+      protocol: 1,
+      nodeId: 'node-1',
+      sessionId: 's',
+      userId: 'alice',
+      channel: OWN,
+      position: this.log.head,
+      ping: { intervalMs: 1, timeoutMs: 1 },
+      limits: { frameBytes: 1, publishesPerSecond: 1 },
+    });
+  }
+
+  disconnect(): void {
+    this.connected = false;
+    this.sent.length = 0;
+    this.channels.ended();
+  }
+
+  /** The node reads what it was sent, and answers. */
+  serve(): void {
+    for (const frame of this.sent.splice(0)) {
+      if (frame.type !== 'resume') continue;
+      const since = frame.positions?.[OWN];
+      if (!since) continue;
+      const { start, messages } = this.log.since(since);
+      if (start !== since) this.channels.gap({ type: 'gap', channel: OWN, after: since, upTo: start });
+      for (const message of messages) this.channels.message(message, true);
+      this.channels.resumed({ type: 'resumed', channels: [{ channel: OWN, position: this.log.head }] });
+    }
+  }
+}
+
+type Step =
+  | { readonly kind: 'publish'; readonly lost: boolean }
+  | { readonly kind: 'repeat'; readonly at: number }
+  | { readonly kind: 'connect' | 'disconnect' | 'serve' | 'wait' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('publish' as const), lost: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('repeat' as const), at: fc.nat(40) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('connect', 'disconnect', 'serve', 'wait') }) },
+) as fc.Arbitrary<Step>;
+
+test('whatever is lost, repeated or cut off: every message once, in order, and no gap where none is', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const bench = new Bench();
+      bench.connect();
+      let published = 0;
+      for (const one of steps) {
+        if (one.kind === 'publish') {
+          const { frame } = bench.log.append('user:bob', `m${++published}`, published);
+          if (bench.connected && !one.lost) bench.channels.message(frame, true);
+        } else if (one.kind === 'repeat') {
+          const old = bench.log.messages[one.at];
+          if (old && bench.connected) bench.channels.message(old, true);
+        } else if (one.kind === 'connect') {
+          bench.disconnect();
+          bench.connect();
+        } else if (one.kind === 'disconnect') bench.disconnect();
+        else if (one.kind === 'serve') bench.serve();
+        else bench.clock.advance(16_000);
+        expect(bench.got).toEqual(bench.got.map((_, i) => i + 1));
+      }
+      bench.disconnect();
+      bench.connect();
+      bench.serve();
+      expect(bench.got).toEqual(Array.from({ length: published }, (_, i) => i + 1));
+      expect(bench.gaps).toEqual([]);
+    }),
+  );
+});
+
+test('what the log has lost is told with its bounds, and nothing else is', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 10 }),
+      fc.integer({ min: 1, max: 10 }),
+      fc.integer({ min: 1, max: 25 }),
+      (before, away, trim) => {
+        const bench = new Bench();
+        bench.connect();
+        for (let i = 1; i <= before; i++)
+          bench.channels.message(bench.log.append('user:bob', `m${i}`, i).frame, true);
+        bench.disconnect();
+        for (let i = before + 1; i <= before + away; i++) bench.log.append('user:bob', `m${i}`, i);
+        bench.log.trim(trim);
+        bench.connect();
+        bench.serve();
+        const total = before + away;
+        const first = Math.min(trim, total + 1);
+        const lost = Math.max(0, first - 1 - before);
+        expect(bench.gaps).toEqual(
+          lost === 0
+            ? []
+            : [
+                {
+                  channel: OWN,
+                  after: { epoch: 'e1', seq: before },
+                  upTo: { epoch: 'e1', seq: before + lost },
+                },
+              ],
+        );
+        expect(bench.got).toEqual(
+          Array.from({ length: total }, (_, i) => i + 1).filter((n) => n <= before || n > before + lost),
+        );
+        expect(bench.channels.position(OWN)).toEqual({ epoch: 'e1', seq: total });
+      },
+    ),
+  );
+});
+
+test('a hole asks once, however many messages come behind it', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.log.append('user:bob', 'm1', 1);
+  for (let i = 2; i <= 5; i++) bench.channels.message(bench.log.append('user:bob', `m${i}`, i).frame, true);
+  expect(bench.sent).toEqual([{ type: 'resume', positions: { [OWN]: { epoch: 'e1', seq: 0 } } }]);
+  bench.serve();
+  expect(bench.got).toEqual([1, 2, 3, 4, 5]);
+});
+
+test('a resume without an answer, and one that was refused for now, are asked again', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.disconnect();
+  bench.log.append('user:bob', 'm1', 1);
+  bench.connect();
+  expect(bench.sent.splice(0)).toHaveLength(1);
+  bench.clock.advance(15_000);
+  expect(bench.sent.splice(0)).toHaveLength(1);
+  const refusal = {
+    type: 'error',
+    channel: OWN,
+    code: 'unavailable',
+    message: '',
+    retryable: true,
+    retryAfterMs: 700,
+  } as const;
+  expect(bench.channels.refused(refusal)).toBe(true);
+  bench.clock.advance(699);
+  expect(bench.sent).toEqual([]);
+  bench.clock.advance(1);
+  bench.serve();
+  expect(bench.got).toEqual([1]);
+  expect(bench.clock.pending).toBe(0);
+});
+
+test('a resumed position ahead of ours in the same epoch is a gap that nobody told', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.channels.resumed({
+    type: 'resumed',
+    channels: [{ channel: OWN, position: { epoch: 'e1', seq: 3 } }],
+  });
+  expect(bench.gaps).toEqual([
+    { channel: OWN, after: { epoch: 'e1', seq: 0 }, upTo: { epoch: 'e1', seq: 3 } },
+  ]);
+});
+
+test('what a connection that is being left delivers is taken where it fits, and asks for nothing where it does not', () => {
+  const bench = new Bench();
+  bench.connect();
+  const frames: MessageFrame[] = [1, 2, 3].map((i) => bench.log.append('user:bob', `m${i}`, i).frame);
+  bench.channels.message(frames[0] as MessageFrame, false);
+  bench.channels.message(frames[2] as MessageFrame, false);
+  expect(bench.got).toEqual([1]);
+  expect(bench.sent).toEqual([]);
+});
