@@ -10,7 +10,7 @@ class Clock {
 
 function memoryLog(clock: Clock, options: Partial<MemoryLogOptions> = {}): MemoryLog {
   return new MemoryLog({
-    epoch: 'e1',
+    epochs: { version: 0, epochOf: () => 'e1' },
     channelMessages: 100,
     totalBytes: 100_000_000,
     retentionMs: 60_000,
