@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Caller } from './load/jobs.ts';
+import { bareWs } from './peers/bare-ws.ts';
+import type { Peer, RunningPeer } from './peers/peer.ts';
+import { ringway } from './peers/ringway.ts';
+import { socketIo } from './peers/socket-io.ts';
+import { Load } from './support/load.ts';
+import { cpuMicros, openFilesLimit, residentKib } from './support/proc.ts';
+import type { Progress } from './support/progress.ts';
+import { type Spread, spread } from './support/stats.ts';
+import { digits, spreadText } from './support/table.ts';
+
+/** Many clients who connect, and then say nothing. */
+export interface ConnectPlan {
+  readonly rounds: number;
+  /** Clients who connect together, for the CPU a connect. */
+  readonly connecting: number;
+  /** Clients who stay, for the memory a connection; not fewer. */
+  readonly idle: number;
+}
+
+const NODES = 2;
+/** On their way at the same time: the rest of them wait, as they would in a server's backlog. */
+const AT_ONCE = 500;
+/** Clients who come and go before, so that neither first-time work nor first-time memory is counted. */
+const WARM_UP = 1000;
+/** Files that a process of the load needs besides its sockets. */
+const SPARE_FILES = 200;
+
+const peers: readonly Peer[] = [bareWs, socketIo, ringway];
+
+export interface ConnectRow {
+  readonly peer: string;
+  /** Clients who were connected in the end. */
+  readonly idle: number;
+  /** Microseconds of CPU a connect, `/route` included where there is one: servers and brokers. */
+  readonly cpu: Spread;
+  /** Connects a second. */
+  readonly rate: Spread;
+  /** Resident KiB a connection that says nothing: processes that hold connections. */
+  readonly memory: Spread;
+}
+
+export function connectSteps({ rounds }: ConnectPlan): number {
+  return rounds * peers.length;
+}
+
+export async function measureConnect(plan: ConnectPlan, progress: Progress): Promise<ConnectRow[]> {
+  const idle = Math.min(plan.idle, openFilesLimit() - SPARE_FILES);
+  const connecting = Math.min(plan.connecting, idle);
+  const rounds = new Map<string, { cpu: number; rate: number; memory: number }[]>();
+  for (let round = 1; round <= plan.rounds; round += 1) {
+    for (const peer of peers) {
+      progress.step(`${connecting} connects, ${idle} idle, round ${round}: ${peer.name}`);
+      const done = rounds.get(peer.name) ?? [];
+      done.push(await measureOnce(peer, connecting, idle));
+      rounds.set(peer.name, done);
+    }
+  }
+  return [...rounds].map(([peer, results]) => ({
+    peer,
+    idle,
+    cpu: spread(results.map(({ cpu }) => cpu)),
+    rate: spread(results.map(({ rate }) => rate)),
+    memory: spread(results.map(({ memory }) => memory)),
+  }));
+}
+
+async function measureOnce(
+  peer: Peer,
+  connecting: number,
+  idle: number,
+): Promise<{ cpu: number; rate: number; memory: number }> {
+  await using running = await peer.start(NODES);
+  {
+    await using before = new Load();
+    await connect(before, peer, running, [0, WARM_UP]);
+  }
+  await steady(running);
+  const memoryBefore = residentKib(running.holders);
+  await using first = new Load();
+  const cpuBefore = cpuMicros(running.pids);
+  const { ms } = await connect(first, peer, running, [WARM_UP, connecting]);
+  const cpu = (cpuMicros(running.pids) - cpuBefore) / connecting;
+  await using rest = new Load();
+  if (idle > connecting) await connect(rest, peer, running, [WARM_UP + connecting, idle - connecting]);
+  await steady(running);
+  return {
+    cpu,
+    rate: connecting / (ms / 1000),
+    memory: (residentKib(running.holders) - memoryBefore) / idle,
+  };
+}
+
+async function connect(
+  load: Load,
+  peer: Peer,
+  running: RunningPeer,
+  [skip, count]: readonly [number, number],
+): Promise<{ ms: number }> {
+  const asked = running.callers?.(count, skip);
+  const callers: Caller[] = asked
+    ? asked.authorizations.map((authorization) => ({ authorization }))
+    : (await running.seats(count, skip)).map(({ url }) => ({ url }));
+  const lookup = asked && { lookup: asked.lookup };
+  return load.connect({ speech: peer.speech, callers, atOnce: AT_ONCE, pairs: [], ...lookup }, 120_000);
+}
+
+/** Waits until memory has stood still for a second, at most ten. */
+async function steady({ holders }: RunningPeer): Promise<void> {
+  let last = residentKib(holders);
+  for (let second = 0; second < 10; second += 1) {
+    await sleep(1000);
+    const now = residentKib(holders);
+    if (Math.abs(now - last) < last / 200) return;
+    last = now;
+  }
+}
+
+/** The rows as text, with a head. */
+export function connectTable(rows: readonly ConnectRow[]): string[][] {
+  const bare = rows.find(({ peer }) => peer === bareWs.name);
+  const beside = (value: Spread, other: Spread | undefined): string =>
+    other ? digits(value.median / other.median) : '-';
+  return [
+    ['connections', 'CPU us/connect', 'x bare', 'connects/s', 'idle', 'KiB/idle connection', 'x bare'],
+    ...rows.map((row) => [
+      `${NODES} nodes: ${row.peer}`,
+      spreadText(row.cpu),
+      beside(row.cpu, bare?.cpu),
+      String(Math.round(row.rate.median)),
+      String(row.idle),
+      spreadText(row.memory),
+      beside(row.memory, bare?.memory),
+    ]),
+  ];
+}

@@ -1,0 +1,60 @@
+import type { Lookup, SpeechName } from '../peers/peer.ts';
+
+/** A client that is to be connected. */
+export interface Caller {
+  /** Where to open the socket; absent: asked for by `lookup`. */
+  readonly url?: string;
+  /** Value of the `authorization` header of the lookup. */
+  readonly authorization?: string;
+}
+
+/** Opens clients, at most `atOnce` at a time on their way. */
+export interface ConnectJob {
+  readonly job: 'connect';
+  readonly speech: SpeechName;
+  readonly callers: readonly Caller[];
+  readonly lookup?: Lookup;
+  readonly atOnce: number;
+  /** Who sends to whom, by place among the callers; and the name of the receiver. */
+  readonly pairs: readonly { readonly from: number; readonly to: number; readonly name: string }[];
+}
+
+/** Sends for a while, counts all and measures the middle of it. */
+export interface SendJob {
+  readonly job: 'send';
+  /** Messages that each pair has under way (full load), or messages a second of all pairs together. */
+  readonly load: { readonly window: number } | { readonly perSecond: number };
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Whose run time is measured. */
+  readonly pids: readonly number[];
+}
+
+export type Job = ConnectJob | SendJob | { readonly job: 'end' };
+
+export interface ConnectResult {
+  readonly connected: number;
+  readonly ms: number;
+}
+
+export interface SendResult {
+  /** Since the clients were connected: warm-ups and earlier runs included. */
+  readonly sent: number;
+  readonly delivered: number;
+  readonly lost: number;
+  readonly doubled: number;
+  /** Delivered behind one that was sent later. */
+  readonly disordered: number;
+  readonly answered: number;
+  /** Of the measured part. */
+  readonly measured: {
+    readonly delivered: number;
+    readonly ms: number;
+    readonly cpuMicros: number;
+    readonly loadCpuMicros: number;
+  };
+  /** Milliseconds from send to delivery, of the measured part; absent at full load, where it is the window's length. */
+  readonly latency?: { readonly p50: number; readonly p99: number };
+}
+
+export type Answer = { readonly result: ConnectResult | SendResult } | { readonly error: string };

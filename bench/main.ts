@@ -1,0 +1,88 @@
+// One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
+//   --short        one short round, for CI          --only NAME   one part: ring, route, relay or connect
+// Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
+// met on a machine that does other things besides says little.
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
+import { ringway, ringwayAnswered } from './peers/ringway.ts';
+import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
+import { Progress } from './support/progress.ts';
+import { type Row, rowsTable } from './support/row.ts';
+import { table } from './support/table.ts';
+import { connectTargets, relayTargets } from './targets.ts';
+
+const parts = ['ring', 'route', 'relay', 'connect'] as const;
+type Part = (typeof parts)[number];
+
+const { values: flags } = parseArgs({
+  options: { short: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
+});
+for (const name of flags.only ?? []) {
+  if (!parts.some((part) => part === name)) {
+    console.error(`bench: unknown part ${name}: expected some of ${parts.join(', ')}`);
+    process.exit(2);
+  }
+}
+const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
+
+const relayPlan: RelayPlan = flags.short
+  ? { nodes: [2], rounds: 1, warmUpMs: 500, measureMs: 1000 }
+  : { nodes: [2, 4, 8], rounds: 3, warmUpMs: 2000, measureMs: 3000 };
+const connectPlan: ConnectPlan = flags.short
+  ? { rounds: 1, connecting: 1000, idle: 2000 }
+  : { rounds: 3, connecting: 5000, idle: 10_000 };
+
+const progress = new Progress(
+  Number(wanted('ring')) +
+    Number(wanted('route')) +
+    (wanted('relay') ? relaySteps(relayPlan) : 0) +
+    (wanted('connect') ? connectSteps(connectPlan) : 0),
+);
+const rows: Row[] = [];
+let failed = false;
+
+if (wanted('ring')) rows.push(...(await runScript('ring')));
+if (wanted('route')) rows.push(...(await runScript('route')));
+if (wanted('relay')) {
+  const measured = await measureRelay(relayPlan, progress);
+  console.log(`\n${table(relayTable(measured))}`);
+  rows.push(...relayTargets(measured));
+  failed ||= measured.some(isWrong);
+}
+if (wanted('connect')) {
+  const measured = await measureConnect(connectPlan, progress);
+  console.log(`\n${table(connectTable(measured))}`);
+  rows.push(...connectTargets(measured));
+}
+console.log(`\n${table(rowsTable(rows))}`);
+if (failed) console.error('bench: messages were lost, doubled or disordered');
+process.exitCode = failed ? 1 : 0;
+
+/** A bench that is a script of its own: with `--json` it prints its rows. */
+async function runScript(name: Part): Promise<Row[]> {
+  const path = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
+  progress.step(name);
+  if (!existsSync(path)) throw new Error(`no ${path}`);
+  const args = ['--conditions=@ringway/source', '--no-warnings', path, '--json'];
+  const stdout = await new Promise<string>((resolve, reject) => {
+    execFile(
+      process.execPath,
+      flags.short ? [...args, '--short'] : args,
+      { timeout: 300_000, maxBuffer: 1 << 24 },
+      (error, out, err) => {
+        // One that missed a target ends with 1, and has printed its rows nevertheless.
+        if (out.trim() === '') reject(new Error(`bench ${name}: ${err}`, { cause: error }));
+        else resolve(out);
+      },
+    );
+  });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '[]') as Row[];
+}
+
+/** Ringway promises that nothing is lost, doubled or disordered while nothing changes; the others count for themselves. */
+function isWrong({ peer, lost, doubled, disordered }: RelayRow): boolean {
+  return [ringway.name, ringwayAnswered.name].includes(peer) && lost + doubled + disordered > 0;
+}

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { startCluster, startDevConsul } from '@ringway/testkit';
+import { onCore } from '../support/proc.ts';
+import type { Peer, Seat, SpeechName } from './peer.ts';
+
+/** Ringway by its command: a locator and nodes, the memory log, no TLS. Consul stands on the other core, uncounted. */
+function ringwayPeer(name: string, speech: SpeechName): Peer {
+  return {
+    name,
+    speech,
+    async start(nodes) {
+      const consul = await startDevConsul();
+      const [taskset, list, core] = onCore('load');
+      if (taskset && list && core) {
+        await promisify(execFile)(taskset, ['-a', '-p', list, core, String(consul.process.pid)]);
+      }
+      try {
+        const cluster = await startCluster({
+          nodes,
+          consul,
+          prefix: onCore('server'),
+          env: { RINGWAY_LOG_LEVEL: 'warn' },
+          // One address and few users stand for many here.
+          nodeEnv: { RINGWAY_PUBLISHES_PER_SECOND: '1000000', RINGWAY_MAX_UNAUTHENTICATED: '20000' },
+        });
+        const holders = cluster.nodes.map(({ process }) => process.pid);
+        return {
+          pids: [...holders, cluster.locator.process.pid],
+          holders,
+          async seats(count, skip = 0) {
+            const seats: Seat[] = [];
+            const spare: Seat[][] = cluster.nodes.map(() => []);
+            for (let asked = 0; seats.length < count; asked += 1) {
+              const user = `u${skip + asked}`;
+              const { nodeId, url } = await cluster.route(user);
+              const node = cluster.nodes.findIndex(({ id }) => id === nodeId);
+              spare[node]?.push({ user, node, url });
+              for (let next = spare[seats.length % nodes]; next?.length; next = spare[seats.length % nodes]) {
+                const seat = next.shift();
+                if (seat && seats.length < count) seats.push(seat);
+              }
+            }
+            return seats;
+          },
+          async frames() {
+            const counts = await Promise.all(
+              cluster.nodes.map((node) => node.metric('ringway_relay_frames_total')),
+            );
+            return counts.reduce((sum, each) => sum + each, 0);
+          },
+          callers(count, skip = 0) {
+            const { hostname, port } = new URL(cluster.locator.publicUrl);
+            return {
+              lookup: { host: hostname, port: Number(port), path: '/route' },
+              authorizations: Array.from(
+                { length: count },
+                (_, index) => `Bearer ${cluster.callerToken(`u${skip + index}`)}`,
+              ),
+            };
+          },
+          async [Symbol.asyncDispose]() {
+            await cluster[Symbol.asyncDispose]();
+            await consul[Symbol.asyncDispose]();
+          },
+        };
+      } catch (error) {
+        await consul[Symbol.asyncDispose]();
+        throw error;
+      }
+    },
+  };
+}
+
+export const ringway = ringwayPeer('Ringway', 'ringway');
+export const ringwayAnswered = ringwayPeer('Ringway, `published` answered', 'ringway-answered');
