@@ -87,7 +87,11 @@ export class Hub implements LocalChannels {
     const { position, previous } = delivery;
     if (position && previous) {
       const at = channel.position;
-      if (!at || channel.filling) return 0;
+      if (!at) return 0;
+      if (channel.filling !== 'no') {
+        channel.filling = 'again';
+        return 0;
+      }
       if (!samePosition(previous, at)) {
         if (position.epoch === at.epoch && position.seq <= at.seq) this.repeats++;
         else this.fill(channel);
@@ -146,21 +150,36 @@ export class Hub implements LocalChannels {
   private fill(channel: LocalChannel): void {
     const since = channel.position;
     if (!since) return;
-    channel.filling = true;
+    channel.filling = 'reading';
     whenever(
       this.router.history(channel.name, since, PAGE),
       ({ start, messages }) => {
-        channel.filling = false;
+        const again = this.filled(channel);
         if (this.channels.get(channel.name) !== channel) return;
+        if (channel.position !== since) {
+          // the stream went on elsewhere: what was read is of the one before, what came meanwhile is not
+          if (again) this.fill(channel);
+          return;
+        }
         if (!samePosition(start, since)) this.gap(channel, start);
         for (const message of messages) this.deliver(channel.name, message, 'elsewhere');
-        if (messages.length > 0) this.fill(channel);
+        if (messages.length > 0 || again) this.fill(channel);
       },
       () => {
         // the home cannot be read now: registering with it anew, which the router does, begins where it stands
-        channel.filling = false;
+        const again = this.filled(channel);
+        if (again && channel.position !== since && this.channels.get(channel.name) === channel) {
+          this.fill(channel);
+        }
       },
     );
+  }
+
+  /** A read has ended; returns whether a message came while it was under way, which the answer may not hold yet. */
+  private filled(channel: LocalChannel): boolean {
+    const again = channel.filling === 'again';
+    channel.filling = 'no';
+    return again;
   }
 
   private gap(channel: LocalChannel, start: Position): void {

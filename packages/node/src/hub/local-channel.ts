@@ -29,8 +29,8 @@ export class LocalChannel {
   joiners: Joiner[] | undefined;
   /** The last message that was taken; undefined until the home has answered. */
   position: Position | undefined;
-  /** A hole is being read from the log; what comes meanwhile will be read too. */
-  filling = false;
+  /** Whether a hole is being read from the log; what comes meanwhile is passed by, and asks for another look. */
+  filling: 'no' | 'reading' | 'again' = 'no';
   private recent: string[] | undefined;
   private recentAt = 0;
   /** After a change of epoch the new home's log may hold what the old one had sent already: so many are compared. */

@@ -1,0 +1,373 @@
+import type { Position } from '@ringway/protocol';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Hub } from '../src/hub/hub.ts';
+import { LocalChannel } from '../src/hub/local-channel.ts';
+import type { Delivery, History, LocalChannels, Router, SubscribeAnswer } from '../src/router/port.ts';
+import { quote } from '../src/text.ts';
+import { waitFor } from './support/cluster.ts';
+import { SocketBench, type SocketPair } from './support/sessions.ts';
+
+function at(seq: number, epoch = 'e1'): Position {
+  return { epoch, seq };
+}
+
+/** The message at a position of an unbroken log. */
+function delivery(seq: number, epoch = 'e1', id = `${epoch}-${seq}`): Delivery {
+  return {
+    from: '"user:bob"',
+    id: quote(id),
+    data: String(seq),
+    position: at(seq, epoch),
+    previous: at(seq - 1, epoch),
+  };
+}
+
+/** A router in the hands of the test: what the hub asks is written down, the answers are the test's. */
+class ScriptedRouter implements Router {
+  readonly calls: string[] = [];
+  private readonly asked = new Map<string, SubscribeAnswer>();
+  /** What a read of history gives; a promise keeps the hub waiting. */
+  log: (since: Position) => History | Promise<History> = (since) => ({ start: since, messages: [] });
+  congested = false;
+
+  publish(): void {}
+  publishMany(): void {}
+
+  subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
+    this.calls.push(`subscribe ${channel} ${sessions}`);
+    this.asked.set(channel, answer);
+  }
+
+  /** The answer of the home, once for each time that it was asked. */
+  accept(channel: string, start: Position): void {
+    const answer = this.asked.get(channel);
+    this.asked.delete(channel);
+    answer?.accepted(start);
+  }
+
+  fail(channel: string): void {
+    this.asked.get(channel)?.failed();
+  }
+
+  resubscribe(channel: string, sessions: number): void {
+    this.calls.push(`resubscribe ${channel} ${sessions}`);
+  }
+
+  unsubscribe(channel: string): void {
+    this.calls.push(`unsubscribe ${channel}`);
+  }
+
+  history(_channel: string, since: Position): History | Promise<History> {
+    this.calls.push(`history ${since.epoch}/${since.seq}`);
+    return this.log(since);
+  }
+
+  recent(): History {
+    throw new Error('not asked for here');
+  }
+
+  kick(): void {}
+  async start(_local: LocalChannels): Promise<void> {}
+  async stop(): Promise<void> {}
+}
+
+const CHANNEL = 'group:g';
+
+describe('the hub', () => {
+  let bench: SocketBench;
+  let pair: SocketPair;
+  let router: ScriptedRouter;
+  let hub: Hub;
+  let kicked: string[];
+  let from: number;
+  beforeAll(async () => {
+    bench = await SocketBench.start();
+    pair = await bench.pair();
+  });
+  afterAll(() => bench[Symbol.asyncDispose]());
+  beforeEach(() => {
+    router = new ScriptedRouter();
+    kicked = [];
+    hub = new Hub(router, {
+      onKick: (channel, seconds) => kicked.push(`${channel} ${seconds}`),
+      onRelieved: () => {},
+    });
+    from = pair.client.frames.length;
+  });
+  afterEach(() => {
+    expect(pair.client.socket.readyState).toBe(1);
+  });
+
+  function join(answered: 'accepted' | 'later' = 'accepted', start = at(0)) {
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    const outcome: string[] = [];
+    const channel = hub.subscribe(CHANNEL, {
+      session,
+      joined: (joined) => outcome.push(`joined ${joined.position?.epoch}/${joined.position?.seq}`),
+      failed: () => outcome.push('failed'),
+    });
+    if (answered === 'accepted') router.accept(CHANNEL, start);
+    return { session, channel, outcome };
+  }
+
+  /** What the client has got in this test: data of messages, and gaps. */
+  async function got(count: number): Promise<unknown[]> {
+    const texts = () =>
+      pair.client.frames.slice(from).map((frame) => {
+        if (frame.type === 'message') return frame.data;
+        return frame.type === 'gap'
+          ? `gap ${frame.after.epoch}/${frame.after.seq} to ${frame.upTo.epoch}/${frame.upTo.seq}`
+          : frame;
+      });
+    await waitFor(() => texts().length >= count, `${count} frames, got ${JSON.stringify(texts())}`);
+    // one more turn there and back: nothing else was on its way
+    const pong = new Promise((resolve) => pair.client.socket.once('pong', resolve));
+    pair.client.socket.ping();
+    await pong;
+    expect(texts()).toHaveLength(count);
+    return texts();
+  }
+
+  it('says joined once the home has accepted, with the position of that moment', () => {
+    const { outcome } = join('later');
+    expect(outcome).toEqual([]);
+    expect(router.calls).toEqual([`subscribe ${CHANNEL} 1`]);
+    router.accept(CHANNEL, at(7));
+    expect(outcome).toEqual(['joined e1/7']);
+  });
+
+  it('asks the home once for however many sessions, and tells it how many there are', () => {
+    const first = join('later');
+    const second = join('later');
+    expect(router.calls).toEqual([`subscribe ${CHANNEL} 1`]);
+    router.accept(CHANNEL, at(3));
+    expect([first.outcome, second.outcome]).toEqual([['joined e1/3'], ['joined e1/3']]);
+    const third = join();
+    expect(third.outcome).toEqual(['joined e1/3']);
+    hub.unsubscribe(first.channel, first.session);
+    hub.unsubscribe(second.channel, second.session);
+    hub.unsubscribe(third.channel, third.session);
+    expect(router.calls.slice(1)).toEqual([
+      `resubscribe ${CHANNEL} 2`,
+      `resubscribe ${CHANNEL} 3`,
+      `resubscribe ${CHANNEL} 2`,
+      `resubscribe ${CHANNEL} 1`,
+      `unsubscribe ${CHANNEL}`,
+    ]);
+    expect(hub.size).toBe(0);
+  });
+
+  it('tells everyone who waits when the home cannot be asked, and leaves no trace', () => {
+    const [first, second] = [join('later'), join('later')];
+    router.fail(CHANNEL);
+    expect([first.outcome, second.outcome]).toEqual([['failed'], ['failed']]);
+    expect(hub.size).toBe(0);
+    expect(hub.deliver(CHANNEL, delivery(1), 'elsewhere')).toBe(0);
+  });
+
+  it('does not count who left before the answer', async () => {
+    const [gone, stays] = [join('later'), join('later')];
+    hub.unsubscribe(gone.channel, gone.session);
+    router.accept(CHANNEL, at(0));
+    expect([gone.outcome, stays.outcome]).toEqual([[], ['joined e1/0']]);
+    expect(hub.deliver(CHANNEL, delivery(1), 'here')).toBe(1);
+    expect(await got(1)).toEqual([1]);
+  });
+
+  it('hands each message to each session, and counts them', async () => {
+    join();
+    join();
+    expect(hub.deliver(CHANNEL, delivery(1), 'here')).toBe(2);
+    expect(hub.deliver('group:other', delivery(1), 'here')).toBe(0);
+    expect(await got(2)).toEqual([1, 1]);
+    expect(hub.delivered).toBe(2);
+  });
+
+  it('takes only the message whose previous position is its own: what was had is dropped', async () => {
+    join();
+    for (const seq of [1, 2, 2, 1, 3]) hub.deliver(CHANNEL, delivery(seq), 'elsewhere');
+    expect(await got(3)).toEqual([1, 2, 3]);
+    expect(hub.repeats).toBe(2);
+    expect(router.calls).toEqual([`subscribe ${CHANNEL} 1`]);
+  });
+
+  it('reads a hole from the log, and goes on in order', async () => {
+    join();
+    router.log = ({ seq }) => ({
+      start: at(seq),
+      messages: [1, 2, 3, 4].filter((n) => n > seq).map((n) => delivery(n)),
+    });
+    hub.deliver(CHANNEL, delivery(4), 'elsewhere');
+    hub.deliver(CHANNEL, delivery(5), 'elsewhere');
+    expect(await got(5)).toEqual([1, 2, 3, 4, 5]);
+    expect(hub.gaps).toBe(0);
+  });
+
+  it('tells a gap with its bounds where the log has dropped what is missing', async () => {
+    join();
+    router.log = ({ seq }) => ({
+      start: at(Math.max(seq, 3)),
+      messages: [4, 5].filter((n) => n > seq).map((n) => delivery(n)),
+    });
+    hub.deliver(CHANNEL, delivery(5), 'elsewhere');
+    expect(await got(3)).toEqual(['gap e1/0 to e1/3', 4, 5]);
+    expect(hub.gaps).toBe(1);
+  });
+
+  it('misses nothing that comes while a hole is read, also when nothing comes after it', async () => {
+    join();
+    const reads: ((history: History) => void)[] = [];
+    router.log = () => new Promise((resolve) => reads.push(resolve));
+    hub.deliver(CHANNEL, delivery(2), 'elsewhere');
+    hub.deliver(CHANNEL, delivery(3), 'elsewhere');
+    reads[0]?.({ start: at(0), messages: [delivery(1), delivery(2), delivery(3)] });
+    await waitFor(() => reads.length === 2, 'the second read');
+    // the answer was made before this message, and came before it; both are looked at in one turn
+    reads[1]?.({ start: at(3), messages: [] });
+    hub.deliver(CHANNEL, delivery(4), 'elsewhere');
+    router.log = ({ seq }) => ({ start: at(seq), messages: seq < 4 ? [delivery(4)] : [] });
+    expect(await got(4)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('goes on by itself when a hole could not be read and the stream begins anew elsewhere meanwhile', async () => {
+    join();
+    let refuse: (error: Error) => void = () => {};
+    router.log = () =>
+      new Promise((_resolve, reject) => {
+        refuse = reject;
+      });
+    hub.deliver(CHANNEL, delivery(3), 'elsewhere');
+    hub.continueFrom(CHANNEL, at(0, 'e2'));
+    hub.deliver(CHANNEL, delivery(1, 'e2'), 'elsewhere');
+    const first = refuse;
+    router.log = ({ epoch, seq }) => ({
+      start: at(seq, epoch),
+      messages: epoch === 'e2' && seq < 1 ? [delivery(1, 'e2')] : [],
+    });
+    first(new Error('not the home any more'));
+    expect(await got(2)).toEqual(['gap e1/0 to e2/0', 1]);
+  });
+
+  it('goes on from another place with a gap, never back', async () => {
+    join('accepted', at(5));
+    hub.continueFrom(CHANNEL, at(5));
+    hub.continueFrom(CHANNEL, at(3));
+    hub.continueFrom('group:other', at(9));
+    expect(hub.positionOf(CHANNEL)).toEqual(at(5));
+    hub.continueFrom(CHANNEL, at(8));
+    hub.deliver(CHANNEL, delivery(9), 'elsewhere');
+    hub.continueFrom(CHANNEL, at(0, 'e2'));
+    hub.deliver(CHANNEL, delivery(1, 'e2'), 'elsewhere');
+    expect(await got(4)).toEqual(['gap e1/5 to e1/8', 9, 'gap e1/9 to e2/0', 1]);
+  });
+
+  it('drops what was delivered before a change of epoch and comes again after it', async () => {
+    join();
+    for (const seq of [1, 2]) hub.deliver(CHANNEL, delivery(seq), 'elsewhere');
+    hub.continueFrom(CHANNEL, at(0, 'e2'));
+    hub.deliver(CHANNEL, delivery(1, 'e2', 'e1-2'), 'elsewhere');
+    hub.deliver(CHANNEL, delivery(2, 'e2'), 'elsewhere');
+    const frames = await got(4);
+    expect(frames).toEqual([1, 2, 'gap e1/2 to e2/0', 2]);
+    expect(hub.repeats).toBe(1);
+    expect(hub.positionOf(CHANNEL)).toEqual(at(2, 'e2'));
+  });
+
+  it('hands on what is ephemeral in any case, and moves no position', async () => {
+    const { from: sender, id, data } = delivery(7);
+    join();
+    expect(hub.deliver(CHANNEL, { from: sender, id, data }, 'elsewhere')).toBe(1);
+    hub.deliver(CHANNEL, delivery(1), 'elsewhere');
+    expect(await got(2)).toEqual([7, 1]);
+  });
+
+  it('passes kicks on', () => {
+    hub.kick('user:bob', 30);
+    expect(kicked).toEqual(['user:bob 30']);
+  });
+
+  it('gives every message once and in order, or a gap for it, whatever is lost, doubled or late', async () => {
+    const step = fc.oneof(
+      { arbitrary: fc.constant('publish' as const), weight: 6 },
+      { arbitrary: fc.constant('lose' as const), weight: 2 },
+      { arbitrary: fc.constant('double' as const), weight: 1 },
+      { arbitrary: fc.constant('trim' as const), weight: 1 },
+      { arbitrary: fc.constant('answer' as const), weight: 3 },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        router = new ScriptedRouter();
+        hub = new Hub(router, { onKick: () => {}, onRelieved: () => {} });
+        const { session, channel } = join();
+        const taken: number[] = [];
+        let gapped = 0;
+        session.deliver = (_channel, text) => {
+          const frame = JSON.parse(text.slice(text.indexOf('{'))) as {
+            type: string;
+            data: number;
+            after: Position;
+            upTo: Position;
+          };
+          if (frame.type === 'message') taken.push(frame.data);
+          else {
+            expect(frame.after.seq).toBe(taken.at(-1) ?? 0);
+            for (let n = frame.after.seq + 1; n <= frame.upTo.seq; n++) taken.push(n);
+            gapped++;
+          }
+        };
+        let head = 0;
+        let trimmed = 0;
+        const open: (() => void)[] = [];
+        router.log = ({ seq }) =>
+          new Promise((resolve) => {
+            open.push(() => {
+              const start = Math.max(seq, trimmed);
+              const count = Math.min(3, head - start);
+              const messages = Array.from({ length: count }, (_, i) => delivery(start + 1 + i));
+              resolve({ start: at(start), messages });
+            });
+          });
+        for (const one of steps) {
+          if (one === 'publish' || one === 'lose') head++;
+          if (one === 'publish') hub.deliver(CHANNEL, delivery(head), 'elsewhere');
+          if (one === 'double' && head > 0) hub.deliver(CHANNEL, delivery(head), 'elsewhere');
+          if (one === 'trim') trimmed = head;
+          if (one === 'answer') {
+            open.shift()?.();
+            await Promise.resolve();
+          }
+        }
+        // whatever was lost shows with the next message
+        head++;
+        hub.deliver(CHANNEL, delivery(head), 'elsewhere');
+        for (let i = 0; i < 100; i++) {
+          open.shift()?.();
+          await Promise.resolve();
+        }
+        expect(taken).toEqual(Array.from({ length: head }, (_, i) => i + 1));
+        expect(hub.positionOf(CHANNEL)).toEqual(at(head));
+        expect(hub.gaps).toBe(gapped);
+        hub.unsubscribe(channel, session);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('a local channel', () => {
+  it('recognises the last messages after a change of epoch, for as many again', async () => {
+    await using bench = await SocketBench.start();
+    const { session } = await bench.session();
+    const channel = new LocalChannel(CHANNEL, { session, joined: () => {}, failed: () => {} });
+    for (let seq = 1; seq <= 40; seq++) channel.remember(delivery(seq));
+    expect(channel.isRepeat(delivery(40))).toBe(false);
+    channel.epochChanged();
+    expect(channel.isRepeat(delivery(40))).toBe(true);
+    expect(channel.isRepeat(delivery(9))).toBe(true);
+    expect(channel.isRepeat(delivery(8))).toBe(false);
+    for (let i = 0; i < 29; i++) expect(channel.isRepeat(delivery(100 + i))).toBe(false);
+    expect(channel.isRepeat(delivery(40))).toBe(false);
+  });
+});
