@@ -1,10 +1,17 @@
 import type { Membership } from '@ringway/membership';
 import type { Capabilities } from '@ringway/protocol';
-import { assertDistinct, KeyFamily, type Logger, setLogLevel } from '@ringway/service';
+import {
+  assertDistinct,
+  checkInsecure,
+  KeyFamily,
+  type Logger,
+  readTls,
+  setLogLevel,
+} from '@ringway/service';
 import { authFromSettings } from './auth/from-settings.ts';
 import { createLocator, type Locator, type MembershipHooks } from './locator.ts';
 import type { SdkSource } from './sdk.ts';
-import { checkInsecure, type LocatorSettings, listenerTls } from './settings.ts';
+import { type LocatorSettings, listenerTls } from './settings.ts';
 
 /** What {@link configureLocator} needs beside the settings. */
 export interface LocatorParts {
@@ -41,6 +48,8 @@ export function configureLocator(settings: LocatorSettings, parts: LocatorParts)
   const families = auth.keys ? [auth.keys, ticketKeys, clusterKeys] : [ticketKeys, clusterKeys];
   assertDistinct(families);
   const tls = listenerTls(settings);
+  // a file that cannot be used is a bad setting, known before anything starts
+  for (const files of [tls.public, tls.internal]) if (files) readTls(files);
   const locator = createLocator({
     cluster: settings.cluster,
     membership: (hooks) => parts.membership(clusterKeys, hooks),

@@ -1,13 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Member } from '@ringway/membership';
-import {
-  ERRORS,
-  HTTP,
-  isUserId,
-  type OwnerAnswer,
-  type RouteAnswer,
-  type TicketClaims,
-} from '@ringway/protocol';
+import { ERRORS, isUserId, type OwnerAnswer, type TicketClaims } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
 import {
   CLUSTER_TTL_SECONDS,
@@ -22,6 +15,7 @@ import type { Caller } from './auth/port.ts';
 import { chooseMember } from './choose.ts';
 import { ProblemError } from './problem.ts';
 import type { RingSource } from './ring-source.ts';
+import type { Routed } from './route-answer.ts';
 
 /** What a {@link Router} works with. */
 export interface RouterOptions {
@@ -51,7 +45,7 @@ export class Router {
    *
    * @throws ProblemError `not_ready`, `no_nodes`
    */
-  route(caller: Caller, avoid: readonly string[]): RouteAnswer {
+  route(caller: Caller, avoid: readonly string[]): Routed {
     const { cluster, ticketKeys, now } = this.#options;
     const ring = this.#ring();
     const choice = chooseMember(ring, caller.userId, avoid);
@@ -71,15 +65,7 @@ export class Router {
       ...(avoided ? { via: 'avoid' as const, avoid } : undefined),
     };
     const ticket = mintTicket(ticketKeys, claims);
-    return {
-      userId: caller.userId,
-      nodeId: member.id,
-      url: socketUrl(member, ticket),
-      ticket,
-      expiresAt: exp * 1000,
-      expiresIn: exp * 1000 - at,
-      ring: ring.version,
-    };
+    return { userId: caller.userId, member, ticket, exp, at, ring: ring.version };
   }
 
   /**
@@ -116,12 +102,4 @@ export class Router {
 
 function noNodes(): ProblemError {
   return new ProblemError('no_nodes', ERRORS.no_nodes.means, { retryAfterMs: NO_NODES_RETRY_MS });
-}
-
-/**
- * Where a client opens its socket: the member's public URL, which may carry a path prefix
- * (`wss://ws.example.com/n/node-2`), then `/ws` and the ticket. A ticket's characters need no escaping.
- */
-export function socketUrl({ publicUrl }: Member, ticket: string): string {
-  return `${publicUrl.endsWith('/') ? publicUrl.slice(0, -1) : publicUrl}${HTTP.socket}?ticket=${ticket}`;
 }

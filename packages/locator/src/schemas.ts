@@ -42,7 +42,7 @@ const userId = {
   description: `1 to ${MAX_NAME_BYTES} bytes of UTF-8, no control characters`,
 } as const;
 
-export const routeQuery = {
+const routeQuery = {
   type: 'object',
   properties: {
     userId: {
@@ -58,7 +58,7 @@ export const routeQuery = {
   },
 } as const;
 
-export const routeAnswer = {
+const routeAnswer = {
   type: 'object',
   description: 'where to connect to, and the ticket for it',
   required: ['userId', 'nodeId', 'url', 'ticket', 'expiresAt', 'expiresIn', 'ring'],
@@ -72,6 +72,16 @@ export const routeAnswer = {
     ring: ringVersion,
   },
 } as const;
+
+/** What `GET /route` takes and gives. */
+export const routeSchema = {
+  tags: ['public'],
+  summary: 'Where to connect',
+  description: 'The node that owns the caller, and a ticket that opens one session there within 30 seconds.',
+  security: [{ caller: [] }],
+  querystring: routeQuery,
+  response: { 200: routeAnswer, ...problems(400, 401, 403, 429, 503) },
+};
 
 export const ringQuery = {
   type: 'object',

@@ -1,6 +1,5 @@
 import {
   isLoopback,
-  SettingsError,
   setting,
   sharedSettings,
   type TlsFiles,
@@ -117,18 +116,4 @@ export function listenerTls(settings: LocatorSettings): {
     settings.internalKey,
   );
   return { ...(pub ? { public: pub } : {}), ...(internal ? { internal } : {}) };
-}
-
-/** Refuses to go without authentication where others could reach the process. @throws SettingsError */
-export function checkInsecure(
-  settings: Pick<LocatorSettings, 'insecure' | 'publicListen' | 'internalListen'>,
-): void {
-  if (!settings.insecure) return;
-  const expected = 'a loopback host, since RINGWAY_INSECURE is on';
-  const problems = [
-    { name: 'RINGWAY_PUBLIC_LISTEN', host: settings.publicListen.host },
-    { name: 'RINGWAY_INTERNAL_LISTEN', host: settings.internalListen.host },
-  ].filter(({ host }) => !isLoopback(host));
-  if (problems.length > 0)
-    throw new SettingsError(problems.map(({ name, host }) => ({ name, given: host, expected })));
 }

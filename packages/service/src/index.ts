@@ -41,7 +41,7 @@ export {
 } from './settings.ts';
 export { type SettingProblem, SettingsError } from './settings-error.ts';
 export { settingsHelp, settingsMarkdown } from './settings-help.ts';
-export { sharedSettings } from './shared-settings.ts';
+export { checkInsecure, sharedSettings } from './shared-settings.ts';
 export { type RunOptions, runUntilSignal } from './shutdown.ts';
 export { readTls, type TlsFiles, type TlsMaterial, tlsFiles } from './tls.ts';
 export {

@@ -1,6 +1,7 @@
 import { LOG_LEVELS } from './log.ts';
-import { originProblem } from './origins.ts';
-import { setting } from './setting.ts';
+import { isLoopback, originProblem } from './origins.ts';
+import { type Address, setting } from './setting.ts';
+import { SettingsError } from './settings-error.ts';
 
 /** Settings that locator and node have in common; spread them into a command's own table. */
 export const sharedSettings = Object.freeze({
@@ -36,3 +37,19 @@ export const sharedSettings = Object.freeze({
     help: 'Least level that is logged.',
   }),
 });
+
+/** Refuses to go without authentication where others could reach the process. @throws SettingsError */
+export function checkInsecure(settings: {
+  readonly insecure: boolean;
+  readonly publicListen: Address;
+  readonly internalListen: Address;
+}): void {
+  if (!settings.insecure) return;
+  const expected = 'a loopback host, since RINGWAY_INSECURE is on';
+  const problems = [
+    { name: 'RINGWAY_PUBLIC_LISTEN', host: settings.publicListen.host },
+    { name: 'RINGWAY_INTERNAL_LISTEN', host: settings.internalListen.host },
+  ].filter(({ host }) => !isLoopback(host));
+  if (problems.length > 0)
+    throw new SettingsError(problems.map(({ name, host }) => ({ name, given: host, expected })));
+}

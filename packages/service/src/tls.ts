@@ -6,6 +6,7 @@ import { SettingsError } from './settings-error.ts';
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
+  readonly names?: { readonly cert: string; readonly key: string };
 }
 
 /** PEM texts for node:https and node:tls. */
@@ -30,7 +31,7 @@ export function tlsFiles(
     throw new SettingsError([{ name: names.cert, expected: `a file, since ${names.key} is given` }]);
   if (key === undefined)
     throw new SettingsError([{ name: names.key, expected: `a file, since ${names.cert} is given` }]);
-  return Object.freeze({ cert, key });
+  return Object.freeze({ cert, key, names: Object.freeze({ ...names }) });
 }
 
 /**
@@ -39,6 +40,7 @@ export function tlsFiles(
  * @throws SettingsError
  */
 export function readTls(files: TlsFiles): TlsMaterial {
+  const { names = { cert: 'certificate', key: 'key' } } = files;
   const read = (name: string, file: string): Buffer => {
     try {
       return readFileSync(file);
@@ -46,14 +48,14 @@ export function readTls(files: TlsFiles): TlsMaterial {
       throw new SettingsError([{ name, given: file, expected: 'a file that can be read' }], { cause });
     }
   };
-  const material = { cert: read('certificate', files.cert), key: read('key', files.key) };
+  const material = { cert: read(names.cert, files.cert), key: read(names.key, files.key) };
   try {
     createSecureContext(material);
   } catch (cause) {
     throw new SettingsError(
       [
         {
-          name: 'certificate',
+          name: names.cert,
           given: files.cert,
           expected: `a PEM certificate that belongs to the key in ${files.key}`,
         },

@@ -6,8 +6,9 @@ import { sendProblem } from '../base-app.ts';
 import type { LocatorMetrics } from '../metrics.ts';
 import { ProblemError, problemOf } from '../problem.ts';
 import type { RateLimiter } from '../rate-limit.ts';
+import { routeAnswerJson } from '../route-answer.ts';
 import type { Router } from '../router.ts';
-import { problems, routeAnswer, routeQuery } from '../schemas.ts';
+import { routeSchema } from '../schemas.ts';
 
 /** What `/route` is made of. */
 export interface RouteOptions {
@@ -54,15 +55,8 @@ export function routeRoutes(app: FastifyInstance, options: RouteOptions): void {
     HTTP.route,
     {
       exposeHeadRoute: false,
-      schema: {
-        tags: ['public'],
-        summary: 'Where to connect',
-        description:
-          'The node that owns the caller, and a ticket that opens one session there within 30 seconds.',
-        security: [{ caller: [] }],
-        querystring: routeQuery,
-        response: { 200: routeAnswer, ...problems(400, 401, 403, 429, 503) },
-      },
+      schema: routeSchema,
+      serializerCompiler: ({ httpStatus }) => (httpStatus === '200' ? routeAnswerJson : JSON.stringify),
       errorHandler: (error, _request, reply) => refuse(error, performance.now(), reply),
     },
     (request, reply) => {
