@@ -6,6 +6,7 @@ import { PROTOCOL } from '@ringway/protocol';
 import { RING_FORMAT } from '@ringway/ring';
 import {
   BasicService,
+  checkInsecure,
   type KeyFamily,
   type Logger,
   readTls,
@@ -129,6 +130,7 @@ class Parts {
   constructor(options: NodeOptions) {
     const { settings, logger, clusterKeys, ticketKeys } = options;
     const { nodeId, cluster } = settings;
+    checkInsecure(settings);
     const now = (): number => performance.now();
     const wallClock = (): number => Date.now();
     this.options = options;
