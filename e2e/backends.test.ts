@@ -1,12 +1,10 @@
-import { resolve } from 'node:path';
 import type { OwnerAnswer, PublishAnswer } from '@ringway/protocol';
 import { consulSource, locatorSource, type PushOptions, RingwayPush, rawJson } from '@ringway/push';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { curl, run } from './support/run.ts';
+import { curl, ringway } from './support/run.ts';
 import { useStage } from './support/stage.ts';
 
 const stage = useStage();
-const ROOT = resolve(import.meta.dirname, '..');
 
 /** A backend named billing; closed at the end of the test. */
 function backend(options: Partial<PushOptions> = {}): RingwayPush {
@@ -169,11 +167,10 @@ describe('curl alone', () => {
 /** What `ringway token` prints. */
 async function ringwayToken(): Promise<string> {
   const { cluster } = stage();
-  const { code, output } = await run(
-    resolve(ROOT, 'node_modules/.bin/node'),
-    ['--conditions=@ringway/source', resolve(ROOT, 'packages/ringway/src/main.ts'), 'token'],
-    { RINGWAY_CLUSTER: cluster.name, RINGWAY_CLUSTER_KEYS: cluster.keys.cluster },
-  );
+  const { code, output } = await ringway(['token'], {
+    RINGWAY_CLUSTER: cluster.name,
+    RINGWAY_CLUSTER_KEYS: cluster.keys.cluster,
+  });
   expect(code).toBe(0);
   return output.trim();
 }

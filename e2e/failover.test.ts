@@ -114,11 +114,6 @@ describe('a node that is killed', () => {
       }),
     );
     expect(staying.states.map((change) => change.new)).toEqual(['connecting', 'connected']);
-      `back after a SIGKILL: ${times
-        .map(Math.round)
-        .sort((a, b) => a - b)
-        .join(', ')} ms\n`,
-    );
     await stage().settled();
     await cluster.node('node-2').start();
     await stage().settled();

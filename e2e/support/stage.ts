@@ -22,8 +22,6 @@ export interface StageOptions extends Pick<ClusterOptions, 'env' | 'nodeEnv' | '
   readonly envOf?: Readonly<Record<string, Env>>;
 }
 
-// Without it each of the many processes strips and compiles the same sources anew, for half of its start.
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/ringway-e2e');
 const NODES = ['node-1', 'node-2', 'node-3'];
 
 /**
@@ -128,7 +126,7 @@ export function useStage(
     const folder = await mkdtemp(join(tmpdir(), 'ringway-e2e-'));
     const { envOf = {}, ...rest } = typeof options === 'function' ? await options(folder) : options;
     const ca = await createTestCa();
-    const env = { RINGWAY_LOG_LEVEL: 'debug', NODE_COMPILE_CACHE: COMPILED, ...rest.env };
+    const env = { RINGWAY_LOG_LEVEL: 'debug', ...rest.env };
     const cluster = await startCluster({ ...rest, env, ca, locators: 2, nodes: 0 });
     stage = new Stage(ca, cluster, folder);
     await Promise.all(NODES.map((id) => cluster.addNode({ RINGWAY_NODE_ID: id, ...envOf[id] })));
