@@ -211,8 +211,8 @@ export class RingwayClient extends Emitter<ClientEvents> {
 
   #awaitWelcome(): void {
     const { clock, connectTimeoutMs } = this.#options;
-    const late = () => this.#link.drop(`no welcome within ${connectTimeoutMs} ms`);
-    this.#cancelWelcome = after(clock, connectTimeoutMs, late);
+    // the node is there; it may need a while to reach the home of the user's channel
+    this.#cancelWelcome = after(clock, 2 * connectTimeoutMs, () => this.#link.drop('no welcome'));
   }
 
   /** A session stands on the link's socket. `caughtUp` is called when all that was missed has come. */

@@ -21,7 +21,7 @@ export interface ClientOptions {
   readonly maxQueued?: number;
   /** How long a publish or a join may take, unless it says otherwise. */
   readonly publishTimeoutMs?: number;
-  /** Bound of each step of a connect: one locator's answer, the socket's opening, the node's welcome. */
+  /** Bound of each step of a connect: one locator's answer, the socket's opening, and twice that for the welcome. */
   readonly connectTimeoutMs?: number;
   /** Attempts are forgotten only after a connection has lasted this long. */
   readonly minUptimeMs?: number;

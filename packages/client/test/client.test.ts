@@ -54,7 +54,7 @@ test('publishes to a user, to a list and without an answer; the other side gets 
   expect(list).toMatchObject({
     id: 'mine',
     reached: 1,
-    results: [{ to: 'user:bob' }, { to: 'user:carol', reached: 0 }],
+    results: [{ to: 'bob' }, { to: 'carol', reached: 0 }],
   });
   expect(await alice.client.publish('user:bob', 'typing', { ephemeral: true })).toMatchObject({ reached: 1 });
   expect(alice.client.send('user:bob', 'fire and forget')).toBe(true);

@@ -99,7 +99,7 @@ test('a node that accepts and does not welcome is avoided as well', async () => 
   const { client } = watch(ringway, { clock });
   const connecting = client.connect();
   await until(() => expect(ringway.node(0).opened).toBe(1));
-  clock.advance(5_000);
+  clock.advance(10_000);
   clock.advance(5);
   expect(await connecting).toMatchObject({ nodeId: 'node-2' });
   expect(ringway.asked.map(({ avoid }) => avoid)).toEqual([[], ['node-1']]);

@@ -147,18 +147,18 @@ export class TestCluster {
     session: TestSession,
   ): void {
     const from = `user:${session.userId}`;
-    const channels = typeof to === 'string' ? [to] : to.users.map((user) => `user:${user}`);
-    const results = channels.map((channel) => {
+    const results = (typeof to === 'string' ? [to] : to.users).map((name) => {
+      const channel = typeof to === 'string' ? name : `user:${name}`;
       const reached = this.sessions.filter(({ channels: held }) => held.has(channel));
       if (ephemeral) {
         const message = { type: 'message' as const, channel, id: id ?? 'made', from, data };
         for (const one of reached) one.send(message);
-        return { to: channel, reached: reached.length };
+        return { to: name, reached: reached.length };
       }
       const { frame, duplicate } = this.log(channel).append(from, id ?? 'made', data);
       if (!duplicate) for (const one of reached) one.send(frame);
       return {
-        to: channel,
+        to: name,
         reached: reached.length,
         position: frame.position,
         ...(duplicate ? { duplicate } : {}),
