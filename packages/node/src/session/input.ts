@@ -293,9 +293,13 @@ export class Input {
     if (token === undefined) return this.refuse(session, 'bad_frame', 'ticket: expected a string');
     const taken = this.options.takeTicket(token);
     if (!taken.ok) return this.refuse(session, 'unauthenticated', `the ticket was refused: ${taken.reason}`);
-    if (taken.claims.sub !== session.userId)
+    const { claims } = taken;
+    if (claims.sub !== session.userId)
       return this.refuse(session, 'forbidden', 'the ticket is another user’s');
-    this.options.refreshed(session, taken.claims);
+    if (claims.sexp !== undefined && claims.sexp * 1000 <= this.options.host.wallClock()) {
+      return this.refuse(session, 'unauthenticated', 'the ticket was refused: its right has ended');
+    }
+    this.options.refreshed(session, claims);
   }
 
   private tooFast(session: Session, id: string | undefined, retryAfterMs: number): void {

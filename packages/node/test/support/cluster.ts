@@ -110,7 +110,11 @@ export class TestCluster implements AsyncDisposable {
 
   /** Opens a socket with a ticket as it is. */
   open(node: Node, ticket: string, options: { origin?: string } = {}): TestClient {
-    const client = new TestClient(`${node.addresses.publicUrl}/ws?ticket=${ticket}`, options);
+    return this.openUrl(`${node.addresses.publicUrl}/ws?ticket=${ticket}`, options);
+  }
+
+  openUrl(url: string, options: { origin?: string } = {}): TestClient {
+    const client = new TestClient(url, options);
     this.clients.push(client);
     return client;
   }
