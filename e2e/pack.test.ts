@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { launch } from '@ringway/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 // What a stranger does: install the package into an empty folder, import it, compile against it.
@@ -143,6 +144,17 @@ describe('packed packages', () => {
     expect(await sh(join(folder, 'empty/ringway'), 'npx', '--no-install', 'ringway', '--help')).toContain(
       'ringway COMMAND',
     );
+  });
+
+  it('the whole system runs from what was installed, page and SDK with it', async () => {
+    const command = join(folder, 'empty/ringway/node_modules/.bin/ringway');
+    const args = [command, 'dev', '--nodes', '1', '--port', '0'];
+    await using dev = await launch({ command: join(bin, 'node'), args, name: 'ringway dev' });
+    const [page] = await dev.waitForOutput(/http:\/\/127\.0\.0\.1:\d+/, 20_000);
+    expect(await (await fetch(page)).text()).toContain('<html');
+    const sdk = await fetch(`${page}/sdk/ringway.js`);
+    expect(sdk.headers.get('content-type')).toMatch(/javascript/);
+    expect(await sdk.text()).toContain('RingwayClient');
   });
 
   it.each(Object.keys(cases))('%s carries what was built, and no source', async (name) => {
