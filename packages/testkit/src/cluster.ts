@@ -116,22 +116,39 @@ export class Cluster implements AsyncDisposable {
     return this.#add(this.nodes, 'node', { ...this.#options.nodeEnv, ...env });
   }
 
-  /** Waits until every locator that runs has exactly the nodes that run in its ring. */
+  /**
+   * Waits until every locator and node that runs has exactly the nodes that run in its ring, and every node a link to
+   * each of its peers.
+   */
   async settled(timeout = 20_000): Promise<void> {
-    const expected = this.nodes.filter((node) => node.running).map((node) => node.id);
-    const all = this.locators.filter((locator) => locator.running);
-    await Promise.all(
-      all.map((locator) =>
-        waitFor(
-          async () => {
-            const members = await this.ringMembers(locator);
-            if (same(members, expected)) return true;
-            throw new Error(`it has ${members.join(', ') || 'none'}`);
-          },
-          { message: `${locator.id} to have ${expected.join(', ')} in its ring`, timeout },
-        ),
-      ),
-    );
+    const nodes = this.nodes.filter((node) => node.running);
+    const expected = nodes.map((node) => node.id);
+    const ring = async (locator: ClusterProcess): Promise<string | true> => {
+      const members = await this.ringMembers(locator);
+      return same(members, expected) || `it has ${members.join(', ') || 'none'}`;
+    };
+    const links = async (node: ClusterProcess): Promise<string | true> => {
+      const members = await node.metric('ringway_ring_members');
+      const open = await node.metric('ringway_peer_links');
+      const enough = members === nodes.length && open >= nodes.length - 1;
+      return enough || `it has ${members} members and ${open} links`;
+    };
+    const wait = (
+      who: ClusterProcess,
+      look: (who: ClusterProcess) => Promise<string | true>,
+    ): Promise<unknown> =>
+      waitFor(
+        async () => {
+          const seen = await look(who);
+          if (seen !== true) throw new Error(seen);
+          return true;
+        },
+        { message: `${who.id} to know ${expected.join(', ')}`, timeout },
+      );
+    await Promise.all([
+      ...this.locators.filter((locator) => locator.running).map((locator) => wait(locator, ring)),
+      ...nodes.map((node) => wait(node, links)),
+    ]);
   }
 
   /** The ring as a locator tells it. Rejects when it does not answer. */
