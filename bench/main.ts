@@ -3,7 +3,6 @@
 // Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
 // met on a machine that does other things besides says little.
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
@@ -44,8 +43,14 @@ const progress = new Progress(
 const rows: Row[] = [];
 let failed = false;
 
-if (wanted('ring')) rows.push(...(await runScript('ring')));
-if (wanted('route')) rows.push(...(await runScript('route')));
+if (wanted('ring')) {
+  progress.step('ring');
+  rows.push(...(await (await import('./ring.ts')).run({ short: flags.short })));
+}
+if (wanted('route')) {
+  progress.step('route');
+  rows.push(...(await runScript('route.ts')));
+}
 if (wanted('relay')) {
   const measured = await measureRelay(relayPlan, progress);
   console.log(`\n${table(relayTable(measured))}`);
@@ -62,10 +67,8 @@ if (failed) console.error('bench: messages were lost, doubled or disordered');
 process.exitCode = failed ? 1 : 0;
 
 /** A bench that is a script of its own: with `--json` it prints its rows. */
-async function runScript(name: Part): Promise<Row[]> {
-  const path = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  progress.step(name);
-  if (!existsSync(path)) throw new Error(`no ${path}`);
+async function runScript(name: string): Promise<Row[]> {
+  const path = fileURLToPath(new URL(`./${name}`, import.meta.url));
   const args = ['--conditions=@ringway/source', '--no-warnings', path, '--json'];
   const stdout = await new Promise<string>((resolve, reject) => {
     execFile(

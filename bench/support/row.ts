@@ -24,7 +24,7 @@ export function rowsTable(rows: readonly Row[]): string[][] {
       name,
       digits(measured),
       digits(beside),
-      `${digits(measured / beside)} x`,
+      beside === 0 ? '-' : `${digits(measured / beside)} x`,
       target,
       ok ? 'met' : 'missed',
     ]),
