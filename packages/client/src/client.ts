@@ -129,6 +129,8 @@ export class RingwayClient extends Emitter<ClientEvents> {
     if (this.#session) return Promise.resolve(this.#session.welcome);
     if (this.#connecting) return this.#connecting.promise;
     const connecting = deferred<Welcome>();
+    // who does not wait for it is told by the events
+    connecting.promise.catch(() => {});
     this.#connecting = connecting;
     this.#closed = undefined;
     this.#unwatch ??= watchPage({

@@ -219,6 +219,7 @@ test('close() ends everything, and connect() begins anew from the position kept'
   await until(() => expect(texts(alice)).toEqual(['while away']));
   const connecting = watch(ringway.locator, { userId: 'bob' });
   const never = connecting.client.connect();
+  // nobody need wait for a promise that is broken
   await connecting.client.close();
   await expect(never).rejects.toMatchObject({ code: 'closed' });
 });
