@@ -51,7 +51,8 @@ export function capabilitiesProblem(value: unknown): string | undefined {
         return `cap.${field} must hold channel names of 1 to ${MAX_NAME_BYTES + 8} characters`;
       }
       const star = pattern.indexOf('*');
-      if (star !== -1 && star !== pattern.length - 1) return `cap.${field}: '*' may stand only at the end of a name`;
+      if (star !== -1 && star !== pattern.length - 1)
+        return `cap.${field}: '*' may stand only at the end of a name`;
     }
   }
   return undefined;

@@ -96,7 +96,8 @@ function scanNumber(text: string, from: number): number {
   if (text.charCodeAt(i) === 0x2d) i++;
   const whole = i;
   i = scanDigits(text, i);
-  if (i === whole || (text.charCodeAt(whole) === 0x30 && i > whole + 1)) return wrong(i === whole ? i : whole + 1);
+  if (i === whole || (text.charCodeAt(whole) === 0x30 && i > whole + 1))
+    return wrong(i === whole ? i : whole + 1);
   if (text.charCodeAt(i) === 0x2e) {
     const fraction = i + 1;
     i = scanDigits(text, fraction);
@@ -216,7 +217,8 @@ export function scanFields(text: string, into: RawFields): ScanFailure | undefin
       if (name.includes('\\')) name = JSON.parse(`"${name}"`) as string;
       const n = into.count;
       for (let k = 0; k < n; k++) {
-        if (into.names[k] === name) return { message: `the member ${JSON.stringify(name)} stands twice`, at: nameAt };
+        if (into.names[k] === name)
+          return { message: `the member ${JSON.stringify(name)} stands twice`, at: nameAt };
       }
       if (n === MAX_FIELDS) return { message: `more than ${MAX_FIELDS} members in one object`, at: nameAt };
       into.names[n] = name;

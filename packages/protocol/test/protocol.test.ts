@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allows, CLOSE, capabilitiesProblem, channelKind, closeRule, ERRORS, isUserId, userChannel } from '../src/index.ts';
+import {
+  allows,
+  CLOSE,
+  capabilitiesProblem,
+  channelKind,
+  closeRule,
+  ERRORS,
+  isUserId,
+  userChannel,
+} from '../src/index.ts';
 
 describe('user ids', () => {
   it('has 1 to 256 bytes of UTF-8 without control characters', () => {

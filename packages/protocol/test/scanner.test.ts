@@ -5,7 +5,9 @@ import { RawFields, scanArray, scanFields } from '../src/index.ts';
 function fieldsOf(text: string): Record<string, string> | undefined {
   const fields = new RawFields();
   if (scanFields(text, fields)) return undefined;
-  return Object.fromEntries(fields.names.slice(0, fields.count).map((name, i) => [name, fields.values[i] as string]));
+  return Object.fromEntries(
+    fields.names.slice(0, fields.count).map((name, i) => [name, fields.values[i] as string]),
+  );
 }
 
 function parses(text: string): boolean {
@@ -19,13 +21,25 @@ function parses(text: string): boolean {
 
 const anyJson = fc.json({ maxDepth: 6 });
 const alphabet = fc.constantFrom(
-  ...'{}[]",:.0123456789-+eE \n\t\r\\/bfnrtu'.split(''), 'true', 'false', 'null', '"a"', '\u0000', 'é', '\u2028', '\ud800',
+  ...'{}[]",:.0123456789-+eE \n\t\r\\/bfnrtu'.split(''),
+  'true',
+  'false',
+  'null',
+  '"a"',
+  '\u0000',
+  'é',
+  '\u2028',
+  '\ud800',
 );
 
 describe('scanFields', () => {
   it('keeps the text of a value to the last digit', () => {
     const text = '{ "type" : "publish","data":{"n": 9007199254740993.10, "s":"\\u0041"} , "id":"x"}';
-    expect(fieldsOf(text)).toEqual({ type: '"publish"', data: '{"n": 9007199254740993.10, "s":"\\u0041"}', id: '"x"' });
+    expect(fieldsOf(text)).toEqual({
+      type: '"publish"',
+      data: '{"n": 9007199254740993.10, "s":"\\u0041"}',
+      id: '"x"',
+    });
   });
 
   it('refuses a member that stands twice, also when one is escaped', () => {
@@ -49,21 +63,31 @@ describe('scanFields', () => {
 
   it('takes and refuses what JSON.parse takes and refuses, over mutations of valid texts', () => {
     fc.assert(
-      fc.property(anyJson, fc.nat(), alphabet, fc.constantFrom('insert', 'replace', 'delete', 'none'), (json, at, piece, edit) => {
-        const text = `{"v":${json}}`;
-        const i = at % text.length;
-        const mutated =
-          edit === 'none' ? text : text.slice(0, i) + (edit === 'delete' ? '' : piece) + text.slice(edit === 'insert' ? i : i + 1);
-        const fields = fieldsOf(mutated);
-        if (fields) {
-          const parsed = JSON.parse(mutated) as Record<string, unknown>;
-          expect(Object.keys(parsed).length).toBe(Object.keys(fields).length);
-          for (const [name, raw] of Object.entries(fields)) expect(JSON.parse(raw)).toEqual(parsed[name]);
-        } else if (parses(mutated)) {
-          const fields2 = new RawFields();
-          expect(scanFields(mutated, fields2)?.message).toMatch(/stands twice|expected a JSON object/);
-        }
-      }),
+      fc.property(
+        anyJson,
+        fc.nat(),
+        alphabet,
+        fc.constantFrom('insert', 'replace', 'delete', 'none'),
+        (json, at, piece, edit) => {
+          const text = `{"v":${json}}`;
+          const i = at % text.length;
+          const mutated =
+            edit === 'none'
+              ? text
+              : text.slice(0, i) +
+                (edit === 'delete' ? '' : piece) +
+                text.slice(edit === 'insert' ? i : i + 1);
+          const fields = fieldsOf(mutated);
+          if (fields) {
+            const parsed = JSON.parse(mutated) as Record<string, unknown>;
+            expect(Object.keys(parsed).length).toBe(Object.keys(fields).length);
+            for (const [name, raw] of Object.entries(fields)) expect(JSON.parse(raw)).toEqual(parsed[name]);
+          } else if (parses(mutated)) {
+            const fields2 = new RawFields();
+            expect(scanFields(mutated, fields2)?.message).toMatch(/stands twice|expected a JSON object/);
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
   });
