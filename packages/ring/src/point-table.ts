@@ -1,9 +1,9 @@
-/** Buckets hold this many points on average, as long as the index is within its bits. */
-const LOAD = 4;
+/** Buckets hold this many points on average, as long as the index is within its bits: hardly anything to search. */
+const LOAD = 2;
 
 /**
  * The index of a large ring stops growing here, at 256 KiB, so that it stays in a core's own cache. Measured at 1,000
- * members and 100,000 keys: a cold line of the index costs more than the longer way through a bucket.
+ * members: a cold line of the index costs more than the longer way through a bucket.
  */
 const INDEX_BITS = 16;
 
