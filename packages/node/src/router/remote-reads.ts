@@ -1,5 +1,5 @@
 import type { Position } from '@ringway/protocol';
-import type { Log } from '../log/port.ts';
+import type { Log, LoggedMessage } from '../log/port.ts';
 import type { Inbound } from '../peers/inbound.ts';
 import type { Outbound } from '../peers/outbound.ts';
 import { type Control, type DeliverRecord, encodeControl, encodeDeliver } from '../peers/wire.ts';
@@ -65,6 +65,20 @@ export class RemoteReads {
   }
 }
 
+/**
+ * Over so many characters an answer ends, if not before: one reader of long messages must not fill the link that all
+ * others share. Whoever reads goes on behind the last that came.
+ */
+const PAGE_LENGTH = 512 * 1024;
+
+function pageOf(messages: readonly LoggedMessage[], limit: number): readonly LoggedMessage[] {
+  let count = 0;
+  for (let length = 0; count < messages.length && count < limit && length < PAGE_LENGTH; count++) {
+    length += messages[count]?.data.length ?? 0;
+  }
+  return count === messages.length ? messages : messages.slice(0, count);
+}
+
 /** The home's side: answers a read from its log, where it is the home. */
 export function answerRead(
   log: Log,
@@ -78,7 +92,8 @@ export function answerRead(
   whenever(
     last === undefined ? log.read(channel, since, limit) : log.tail(channel, last),
     ({ start, messages }) => {
-      for (const message of messages) from.send(encodeDeliver({ ...message, correlation, channel }));
+      for (const message of pageOf(messages, limit))
+        from.send(encodeDeliver({ ...message, correlation, channel }));
       from.send(encodeControl({ t: 'readEnd', correlation, start }));
     },
     failed,

@@ -1,6 +1,6 @@
 import { type Position, samePosition } from '@ringway/protocol';
 import type { LocalChannel } from '../hub/local-channel.ts';
-import type { History, Router } from '../router/port.ts';
+import type { Delivery, History, Router } from '../router/port.ts';
 import { whenever } from '../router/whenever.ts';
 import { frame, messageFrame } from './frames.ts';
 import type { Session } from './session.ts';
@@ -9,6 +9,8 @@ import type { Session } from './session.ts';
 const PAGE = 128;
 const RETRY_MS = 250;
 const DRAIN_MS = 20;
+/** So often the end of the log is looked at again while the live stream has not come to it. */
+const MAX_LOOKS = 50;
 
 /** What a replay needs beside the session. */
 export interface ReplayContext {
@@ -34,12 +36,15 @@ export function replay(
   done: (position: Position | undefined) => void,
 ): void {
   const { router } = context;
-  session.replaying ??= new Set();
-  session.replaying.add(channel);
+  session.replaying ??= new Map();
+  session.replaying.set(channel, (session.replaying.get(channel) ?? 0) + 1);
   let attempts = context.attempts;
+  let looks = MAX_LOOKS;
 
   const finish = (position: Position | undefined): void => {
-    session.replaying?.delete(channel);
+    const others = (session.replaying?.get(channel) ?? 1) - 1;
+    if (others > 0) session.replaying?.set(channel, others);
+    else session.replaying?.delete(channel);
     if (session.replaying?.size === 0) session.replaying = undefined;
     done(position);
   };
@@ -61,18 +66,32 @@ export function replay(
     if (at && !samePosition(start, at)) {
       session.send(frame({ type: 'gap', channel: channel.name, after: at, upTo: start }));
     }
-    let last = start;
-    for (const message of messages) {
+    write(messages, 0, start);
+  };
+
+  /** As much as the client takes now, the rest as its socket drains: what it missed may be more than may wait for it. */
+  const write = (messages: readonly Delivery[], from: number, before: Position): void => {
+    let last = before;
+    for (let i = from; i < messages.length; i++) {
+      if (session.waitingBytes > context.highWaterBytes) return drained(() => write(messages, i, last));
+      const message = messages[i] as Delivery;
       session.send(messageFrame(channel.quoted, message));
       last = message.position ?? last;
     }
-    if (messages.length === 0 || (channel.position && samePosition(last, channel.position))) finish(last);
-    else drained(last);
+    if (channel.position && samePosition(last, channel.position)) finish(last);
+    else if (messages.length > 0) drained(() => read(last));
+    // live messages that came since the log was read have passed by, or the hub is reading a hole itself
+    else if (looks-- > 0) later(() => read(last), looks === MAX_LOOKS - 1 ? 0 : DRAIN_MS);
+    else finish(last);
   };
 
-  const drained = (at: Position): void => {
-    if (session.waitingBytes > context.highWaterBytes) later(() => drained(at), DRAIN_MS);
-    else read(at);
+  const drained = (next: () => void): void => {
+    // behind the flush of this turn
+    setImmediate(() => {
+      if (session.state === 'closed') return;
+      if (session.waitingBytes > context.highWaterBytes) later(() => drained(next), DRAIN_MS);
+      else next();
+    });
   };
 
   const read = (at: Position): void => {

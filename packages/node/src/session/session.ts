@@ -42,7 +42,7 @@ export class Session {
   /** Publish frames that were refused in a row for their rate. */
   refused = 0;
   /** Channels that this session reads from the log just now: their live messages reach it that way. */
-  replaying: Set<LocalChannel> | undefined;
+  replaying: Map<LocalChannel, number> | undefined;
   readonly host: SessionHost;
   private readonly socket: WebSocket;
   private readonly stream: Duplex;

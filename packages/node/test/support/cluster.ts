@@ -164,3 +164,9 @@ export function metric(text: string, name: string): number {
     .find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
   return line === undefined ? Number.NaN : Number(line.slice(line.lastIndexOf(' ') + 1));
 }
+
+/** The value of a metric at one value of its label; 0 where it was never counted. */
+export function labelled(text: string, name: string, label: string, value: string | number): number {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name}{${label}="${value}"}`));
+  return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
+}
