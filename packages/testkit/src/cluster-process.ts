@@ -28,6 +28,7 @@ export class ClusterProcess implements AsyncDisposable {
   readonly env: ProcessSpec['env'];
   readonly #spec: ProcessSpec;
   readonly #agent: Agent;
+  readonly #ended: RunningProcess[] = [];
   #process: RunningProcess | undefined;
 
   constructor(spec: ProcessSpec) {
@@ -54,6 +55,11 @@ export class ClusterProcess implements AsyncDisposable {
     return this.process.output;
   }
 
+  /** The same of all its starts, one behind the other. */
+  get outputs(): string {
+    return [...this.#ended, this.process].map(({ output }) => output).join('');
+  }
+
   /** Starts it, the first time or again after its end, and waits until `/readyz` says yes. */
   async start(env: ProcessSpec['env'] = {}): Promise<void> {
     const [command = process.execPath, ...args] = this.#spec.command;
@@ -64,6 +70,7 @@ export class ClusterProcess implements AsyncDisposable {
       env: { ...this.env, ...env },
       graceMs: 15_000,
     });
+    if (this.#process) this.#ended.push(this.#process);
     this.#process = running;
     await waitFor(
       async () => {

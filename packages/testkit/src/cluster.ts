@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly consul?: ConsulAgent;
   /** Public listeners speak TLS by certificates of this authority; plain without. */
   readonly ca?: TestCa;
+  /** Internal listeners speak TLS by them too, and nodes trust that authority; false by default. */
+  readonly internalTls?: boolean;
   /** Settings of every process. */
   readonly env?: Env;
   readonly nodeEnv?: Env;
@@ -205,14 +207,14 @@ export class Cluster implements AsyncDisposable {
     const number = this.#added[kind];
     const id = env['RINGWAY_NODE_ID'] ?? `${kind}-${number}`;
     const [publicPort = 0, internalPort = 0] = await freePorts(2);
-    const { ca, prefix = [] } = this.#options;
+    const { ca, internalTls = false, prefix = [] } = this.#options;
     const certificate = await ca?.issue(`${kind}-${publicPort}`);
     const made = new ClusterProcess({
       kind,
       number,
       id,
       publicUrl: `${certificate ? 'https' : 'http'}://127.0.0.1:${publicPort}`,
-      internalUrl: `http://127.0.0.1:${internalPort}`,
+      internalUrl: `${certificate && internalTls ? 'https' : 'http'}://127.0.0.1:${internalPort}`,
       ...(ca && { ca: ca.ca }),
       command: [
         ...prefix,
@@ -238,6 +240,16 @@ export class Cluster implements AsyncDisposable {
           RINGWAY_PUBLIC_KEY: certificate.keyFile,
         }),
         ...(certificate && kind === 'node' && { RINGWAY_PUBLIC_URL: `wss://127.0.0.1:${publicPort}` }),
+        ...(certificate &&
+          internalTls && {
+            RINGWAY_INTERNAL_CERT: certificate.certFile,
+            RINGWAY_INTERNAL_KEY: certificate.keyFile,
+            ...(kind === 'node' && {
+              RINGWAY_INTERNAL_CA: ca?.caFile,
+              // Consul trusts the authorities of its machine, of which this one is none.
+              RINGWAY_CHECK_SKIP_VERIFY: '1',
+            }),
+          }),
         ...this.#options.env,
         ...env,
       },
