@@ -28,8 +28,8 @@ for (const name of flags.only ?? []) {
 const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
 
 const relayPlan: RelayPlan = flags.short
-  ? { nodes: [2], rounds: 1, warmUpMs: 500, measureMs: 1000 }
-  : { nodes: [2, 4, 8], rounds: 3, warmUpMs: 2000, measureMs: 3000 };
+  ? { nodes: [2], rounds: 1, warmUpMs: 1500, measureMs: 1000 }
+  : { nodes: [2, 4, 8], rounds: 3, warmUpMs: 4000, measureMs: 3000 };
 const connectPlan: ConnectPlan = flags.short
   ? { rounds: 1, connecting: 1000, idle: 2000 }
   : { rounds: 3, connecting: 5000, idle: 10_000 };
