@@ -4,9 +4,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HTTP, SUBPROTOCOL } from '@ringway/protocol';
 import { type Address, originAllowed, type TlsMaterial } from '@ringway/service';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 
 const MAX_HEADER_BYTES = 8 * 1024;
+/** How long the answer to a close is waited for: a session that has ended is counted nowhere, so it must not linger. */
+const GOODBYE_MS = 2_000;
 
 export interface PublicListenerOptions {
   readonly listen: Address;
@@ -45,7 +47,7 @@ export class PublicListener {
     this.server = options.tls
       ? createTlsServer({ ...limits, ...options.tls, handshakeTimeout: options.headerTimeoutMs })
       : createServer(limits);
-    this.sockets = new WebSocketServer({
+    const settings: ServerOptions & { readonly closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
@@ -53,7 +55,9 @@ export class PublicListener {
       // frames are checked, and bad UTF-8 is answered, by the reader of frames
       skipUTF8Validation: true,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-    });
+      closeTimeout: GOODBYE_MS,
+    };
+    this.sockets = new WebSocketServer(settings);
     this.server.on('connection', (socket: Socket) => this.meet(socket));
     this.server.on('request', (_request, response) => {
       response.writeHead(426, { upgrade: 'websocket', connection: 'close', 'content-length': 0 }).end();
