@@ -23,7 +23,7 @@ describe('the internal listener', () => {
   async function request(
     method: string,
     path: string,
-    options: { body?: string | Buffer; token?: string | null; type?: string; to?: Node } = {},
+    options: { body?: string; token?: string | null; type?: string; to?: Node } = {},
   ): Promise<Answer> {
     const { body, to = node, token = cluster.token(to), type = 'application/json' } = options;
     const answer = await fetch(`${to.addresses.internalUrl}${path}`, {

@@ -5,6 +5,8 @@ import { decodeBatch, encodeControl, PeerFormatError, type PeerRecord } from './
 /** What an inbound link needs of its surroundings. */
 export interface InboundContext {
   checksum(): string;
+  /** Monotonic clock, milliseconds. */
+  now(): number;
   readonly maxWaitingBytes: number;
   onRecord(link: Inbound, record: PeerRecord): void;
   onChecksum(checksum: string): void;
@@ -19,8 +21,10 @@ export class Inbound {
   private readonly context: InboundContext;
   private readonly writer: BatchWriter;
   private alive = true;
+  private heardAt: number;
 
   constructor(nodeId: string, socket: WebSocket, context: InboundContext) {
+    this.heardAt = context.now();
     this.nodeId = nodeId;
     this.socket = socket;
     this.context = context;
@@ -50,6 +54,11 @@ export class Inbound {
     if (this.alive) this.writer.add(record);
   }
 
+  /** Ends the link when nothing was heard for so long: a peer that vanished without a sign says nothing any more. */
+  checkAlive(silentMs: number): void {
+    if (this.context.now() - this.heardAt > silentMs) this.close();
+  }
+
   /** Ends the link at once. */
   close(): void {
     this.down();
@@ -68,6 +77,7 @@ export class Inbound {
   }
 
   private receive(data: Buffer, isBinary: boolean): void {
+    this.heardAt = this.context.now();
     try {
       if (!isBinary) throw new PeerFormatError('a text message');
       const batch = decodeBatch(data);

@@ -48,6 +48,8 @@ export interface PeersOptions {
 
 /** How often a congested link is looked at, in milliseconds. */
 const RELIEF_MS = 10;
+/** So many link timeouts without a word, and a peer that dialled is gone. */
+const SILENT_TIMEOUTS = 3;
 
 /** Nodes need no masks between them: nothing that a script could steer comes near these bytes (RFC 6455, 10.3). */
 function noMask(mask: Buffer): void {
@@ -160,8 +162,11 @@ export class Peers {
     }
     const nodeId = verified.claims.sub;
     this.server.handleUpgrade(request, socket, head, (ws) => {
+      // a node dials once: it has given up the link that it had, even where no sign of that has come
+      for (const before of [...this.inbound]) if (before.nodeId === nodeId) before.close();
       const link = new Inbound(nodeId, ws, {
         checksum: this.options.checksum,
+        now: this.options.now,
         maxWaitingBytes: this.options.maxWaitingBytes,
         onRecord: (from, record) => this.request(from, record),
         onChecksum: (checksum) => this.compare(checksum),
@@ -197,6 +202,8 @@ export class Peers {
 
   private beat(): void {
     for (const link of this.outbound.values()) link.checkAlive();
+    // a peer may have a longer beat than this node; what it holds must not be kept for it for ever all the same
+    for (const link of [...this.inbound]) link.checkAlive(SILENT_TIMEOUTS * this.options.linkTimeoutMs);
     const unheard = this.hearing.unheard();
     for (const link of this.outbound.values()) link.heartbeat(unheard);
     this.settle();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { MemoryRegistry, memoryMembership, RingWatcher } from '@ringway/membership';
+import { type Membership, MemoryRegistry, memoryMembership, RingWatcher } from '@ringway/membership';
 import { type Capabilities, type TicketClaims, userChannel } from '@ringway/protocol';
 import {
   createLogger,
@@ -47,14 +47,25 @@ export class TestCluster implements AsyncDisposable {
       RINGWAY_PUBLIC_LISTEN: '127.0.0.1:0',
       RINGWAY_INTERNAL_LISTEN: '127.0.0.1:0',
       RINGWAY_STOP_SPREAD: '0',
+      ...this.envOf(id),
       ...env,
     });
     const logger = createLogger({ name: id, level: 'silent', pretty: false });
-    const membership = memoryMembership(this.registry);
+    const membership = this.membershipOf(id);
     const node = createNode({ settings, membership, ticketKeys, clusterKeys, logger });
     this.nodes.set(id, node);
     await node.start();
     return node;
+  }
+
+  /** Settings of one node alone. */
+  protected envOf(_id: string): Record<string, string> {
+    return {};
+  }
+
+  /** The registry as a node sees it. */
+  protected membershipOf(_id: string): Membership {
+    return memoryMembership(this.registry);
   }
 
   async remove(id: string): Promise<void> {
