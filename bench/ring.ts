@@ -107,10 +107,12 @@ function membersOf(ids: readonly string[]): RingMember[] {
 }
 
 function keysOf(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => {
+  const keys = Array.from({ length: count }, (_, i) => {
     const scattered = Math.imul(i + 1, 0x9e3779b1) >>> 0;
     return `user:${scattered.toString(36).padStart(7 + (scattered % 9), 'abcdefgh')}`;
   });
+  // In one piece each, as they come off the wire, and not as the pieces they were put together from.
+  return JSON.parse(JSON.stringify(keys));
 }
 
 interface Lookups {
