@@ -1,6 +1,7 @@
 import type { Member } from '@ringway/membership';
 import { HTTP, type RouteAnswer } from '@ringway/protocol';
 import type { RingVersion } from '@ringway/ring';
+import { quote } from './ticket-text.ts';
 
 /** Where a caller is sent, before it is written down. */
 export interface Routed {
@@ -52,5 +53,5 @@ function textOf(member: Member): MemberText {
 export function routeAnswerJson({ userId, member, ticket, exp, at, ring }: Routed): string {
   const { id, url } = textOf(member);
   const expiresAt = exp * 1000;
-  return `{"userId":${JSON.stringify(userId)},"nodeId":${id},"url":${url}${ticket}","ticket":"${ticket}","expiresAt":${expiresAt},"expiresIn":${expiresAt - at},"ring":{"index":"${ring.index}","checksum":"${ring.checksum}"}}`;
+  return `{"userId":${quote(userId)},"nodeId":${id},"url":${url}${ticket}","ticket":"${ticket}","expiresAt":${expiresAt},"expiresIn":${expiresAt - at},"ring":{"index":"${ring.index}","checksum":"${ring.checksum}"}}`;
 }

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Member } from '@ringway/membership';
-import { ERRORS, isUserId, type OwnerAnswer, type TicketClaims } from '@ringway/protocol';
+import { ERRORS, isUserId, type OwnerAnswer } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
 import {
   CLUSTER_TTL_SECONDS,
   type KeyFamily,
   mintClusterToken,
-  mintTicket,
-  ticketAudience,
+  signCompact,
+  TICKET_TYPE,
   ticketExpiry,
 } from '@ringway/service';
 import { InvalidUserIdError } from './auth/errors.ts';
@@ -16,6 +16,7 @@ import { chooseMember } from './choose.ts';
 import { ProblemError } from './problem.ts';
 import type { RingSource } from './ring-source.ts';
 import type { Routed } from './route-answer.ts';
+import { ticketHead, ticketJson } from './ticket-text.ts';
 
 /** What a {@link Router} works with. */
 export interface RouterOptions {
@@ -35,6 +36,9 @@ export class Router {
   // Unique among all locators without a random number a ticket; tickets are signed, so ids need not be unguessable.
   readonly #run = randomBytes(12).toString('base64url');
   #count = 0;
+  /** What all tickets for a member have in common, for the ring that it was worked out on. */
+  #heads = new Map<Member, string>();
+  #headsRing: Ring<Member> | undefined;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -46,25 +50,22 @@ export class Router {
    * @throws ProblemError `not_ready`, `no_nodes`
    */
   route(caller: Caller, avoid: readonly string[]): Routed {
-    const { cluster, ticketKeys, now } = this.#options;
+    const { ticketKeys, now } = this.#options;
     const ring = this.#ring();
     const choice = chooseMember(ring, caller.userId, avoid);
     if (!choice) throw noNodes();
     const { member, avoided } = choice;
     const at = now();
     const exp = ticketExpiry(at);
-    const claims: TicketClaims = {
-      iss: cluster,
+    const claims = ticketJson(this.#head(member, ring), {
       sub: caller.userId,
-      aud: ticketAudience(member.id, member.incarnation),
       exp,
-      jti: `${this.#run}${(this.#count++).toString(36)}`,
-      ...(caller.exp === undefined ? undefined : { sexp: caller.exp }),
-      ring: ring.version,
+      jti: this.#run + (this.#count++).toString(36),
+      sexp: caller.exp,
       cap: caller.cap,
-      ...(avoided ? { via: 'avoid' as const, avoid } : undefined),
-    };
-    const ticket = mintTicket(ticketKeys, claims);
+      avoid: avoided ? avoid : undefined,
+    });
+    const ticket = signCompact(ticketKeys, TICKET_TYPE, claims);
     return { userId: caller.userId, member, ticket, exp, at, ring: ring.version };
   }
 
@@ -90,6 +91,19 @@ export class Router {
       tokens.set(id, token);
       return { userId, nodeId: id, internalUrl, token, expiresAt, ring: ring.version };
     });
+  }
+
+  #head(member: Member, ring: Ring<Member>): string {
+    if (this.#headsRing !== ring) {
+      this.#headsRing = ring;
+      this.#heads = new Map();
+    }
+    let head = this.#heads.get(member);
+    if (head === undefined) {
+      head = ticketHead(this.#options.cluster, member, ring.version);
+      this.#heads.set(member, head);
+    }
+    return head;
   }
 
   #ring(): Ring<Member> {
