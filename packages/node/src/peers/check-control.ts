@@ -33,6 +33,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   interest: fields({ correlation, channel, sessions: count, position: optional(position) }),
   interested: fields({ correlation, start: optional(position), code: optional(errorCode) }),
   sessions: fields({ channel, sessions: count }),
+  moved: fields({ channel }),
   read: fields({
     correlation,
     channel,

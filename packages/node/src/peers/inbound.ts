@@ -7,6 +7,8 @@ export interface InboundContext {
   checksum(): string;
   /** Monotonic clock, milliseconds. */
   now(): number;
+  /** The peer gives a link up on which it hears nothing for so long; it makes itself heard three times as often. */
+  readonly silentMs: number;
   readonly maxWaitingBytes: number;
   onRecord(link: Inbound, record: PeerRecord): void;
   onChecksum(checksum: string): void;
@@ -54,9 +56,14 @@ export class Inbound {
     if (this.alive) this.writer.add(record);
   }
 
-  /** Ends the link when nothing was heard for so long: a peer that vanished without a sign says nothing any more. */
-  checkAlive(silentMs: number): void {
-    if (this.context.now() - this.heardAt > silentMs) this.close();
+  /** Answers still reach the peer on this link. */
+  get open(): boolean {
+    return this.alive;
+  }
+
+  /** Ends the link when it was silent for longer than the peer keeps one that is: the peer has vanished without a sign. */
+  checkAlive(): void {
+    if (this.silent) this.close();
   }
 
   /** Ends the link at once. */
@@ -69,6 +76,10 @@ export class Inbound {
     this.writer.flush();
   }
 
+  private get silent(): boolean {
+    return this.context.now() - this.heardAt > this.context.silentMs;
+  }
+
   private down(): void {
     if (!this.alive) return;
     this.alive = false;
@@ -77,6 +88,13 @@ export class Inbound {
   }
 
   private receive(data: Buffer, isBinary: boolean): void {
+    // what comes after such a silence was said to a link that the peer has given up since, and has said again elsewhere;
+    // so it is when this node was the one that stood still
+    if (this.silent) {
+      this.context.refused('nothing was heard for too long', this.nodeId);
+      this.close();
+      return;
+    }
     this.heardAt = this.context.now();
     try {
       if (!isBinary) throw new PeerFormatError('a text message');

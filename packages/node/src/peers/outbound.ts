@@ -46,7 +46,8 @@ export class Outbound {
       () => context.checksum(),
       (batch) => {
         if (!this.link.send(batch)) return;
-        if (this.link.bufferedAmount > context.maxWaitingBytes) this.link.drop('the peer does not read');
+        // not in this turn: whoever sends is in the middle of it, and what it has just sent is not written down yet
+        if (this.link.bufferedAmount > context.maxWaitingBytes) queueMicrotask(this.dropFull);
         else if (this.congested) context.onCongested();
       },
     );
@@ -108,6 +109,10 @@ export class Outbound {
     if (this.context.now() - this.heardAt > this.context.timeoutMs)
       this.link.drop('nothing heard from the peer');
   }
+
+  private readonly dropFull = (): void => {
+    if (this.link.bufferedAmount > this.context.maxWaitingBytes) this.link.drop('the peer does not read');
+  };
 
   private down(): void {
     this.writer.clear();

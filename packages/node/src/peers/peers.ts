@@ -48,8 +48,10 @@ export interface PeersOptions {
 
 /** How often a congested link is looked at, in milliseconds. */
 const RELIEF_MS = 10;
-/** So many link timeouts without a word, and a peer that dialled is gone. */
-const SILENT_TIMEOUTS = 3;
+/** Names the dialler's link timeout, which may not be this node's. */
+const TIMEOUT_HEADER = 'x-ringway-link-timeout';
+/** Longest link timeout that a dialler may name, in milliseconds: what it holds is not kept for it for ever. */
+const MAX_TIMEOUT_MS = 120_000;
 
 /** Nodes need no masks between them: nothing that a script could steer comes near these bytes (RFC 6455, 10.3). */
 function noMask(mask: Buffer): void {
@@ -161,12 +163,15 @@ export class Peers {
       return;
     }
     const nodeId = verified.claims.sub;
+    const named = Number(request.headers[TIMEOUT_HEADER]);
+    const silentMs = named > 0 ? Math.min(named, MAX_TIMEOUT_MS) : this.options.linkTimeoutMs;
     this.server.handleUpgrade(request, socket, head, (ws) => {
       // a node dials once: it has given up the link that it had, even where no sign of that has come
       for (const before of [...this.inbound]) if (before.nodeId === nodeId) before.close();
       const link = new Inbound(nodeId, ws, {
         checksum: this.options.checksum,
         now: this.options.now,
+        silentMs,
         maxWaitingBytes: this.options.maxWaitingBytes,
         onRecord: (from, record) => this.request(from, record),
         onChecksum: (checksum) => this.compare(checksum),
@@ -202,8 +207,7 @@ export class Peers {
 
   private beat(): void {
     for (const link of this.outbound.values()) link.checkAlive();
-    // a peer may have a longer beat than this node; what it holds must not be kept for it for ever all the same
-    for (const link of [...this.inbound]) link.checkAlive(SILENT_TIMEOUTS * this.options.linkTimeoutMs);
+    for (const link of [...this.inbound]) link.checkAlive();
     const unheard = this.hearing.unheard();
     for (const link of this.outbound.values()) link.heartbeat(unheard);
     this.settle();
@@ -259,7 +263,7 @@ export class Peers {
   }
 
   private dial(member: Member, nonce: string): WebSocket {
-    const { self, cluster, keys, ca, maxFrameBytes } = this.options;
+    const { self, cluster, keys, ca, maxFrameBytes, linkTimeoutMs } = this.options;
     const token = mintClusterToken(keys, {
       iss: cluster,
       sub: self.id,
@@ -268,7 +272,11 @@ export class Peers {
       ttlSeconds: 10,
     });
     return new WebSocket(`${member.internalUrl.replace(/^http/, 'ws')}${HTTP.peer}`, {
-      headers: { authorization: `Bearer ${token}`, 'x-ringway-nonce': nonce },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'x-ringway-nonce': nonce,
+        [TIMEOUT_HEADER]: String(linkTimeoutMs),
+      },
       perMessageDeflate: false,
       generateMask: noMask,
       maxPayload: maxFrameBytes,

@@ -97,6 +97,8 @@ export type Control =
       readonly code?: ErrorCode;
     }
   | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
+  /** The sender is not the channel's home any more, and has dropped the receiver's interest in it. */
+  | { readonly t: 'moved'; readonly channel: string }
   /** The messages come as `deliver` records with this correlation, then `readEnd`. */
   | {
       readonly t: 'read';

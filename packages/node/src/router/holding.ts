@@ -139,6 +139,14 @@ export class Holding {
     this.began(guest, start);
   }
 
+  /** The home has dropped the interest. The sweep asks whoever is home, which may be the same node again. */
+  onMoved(link: Outbound, channel: string): void {
+    const guest = this.guests.get(channel);
+    if (guest?.link !== link || !guest.live) return;
+    guest.link = undefined;
+    guest.live = false;
+  }
+
   onDeliver(link: Outbound, record: DeliverRecord): void {
     const guest = this.guests.get(record.channel);
     if (guest?.live && guest.link === link) this.local.deliver(record.channel, record, 'elsewhere');

@@ -1,6 +1,6 @@
 import type { Position } from '@ringway/protocol';
 import type { Log, LoggedMessage, LogRead } from '../log/port.ts';
-import { encodeDeliver } from '../peers/wire.ts';
+import { encodeControl, encodeDeliver } from '../peers/wire.ts';
 import type { LocalChannels, Message, Outcome } from './port.ts';
 import { whenever } from './whenever.ts';
 
@@ -111,9 +111,17 @@ export class Home {
     }
   }
 
-  /** Channels whose home is elsewhere now: their holders register there by themselves. */
+  /**
+   * Channels that this node is not the home of any more. Their holders are told, for they may not see what this node
+   * sees, or no longer by the time that they look: who did not know would wait for messages that nobody sends it.
+   */
   dropChannels(moved: (channel: string) => boolean): void {
-    for (const channel of this.interests.keys()) if (moved(channel)) this.interests.delete(channel);
+    for (const [channel, holders] of this.interests) {
+      if (!moved(channel)) continue;
+      this.interests.delete(channel);
+      const record = encodeControl({ t: 'moved', channel });
+      for (const holder of holders.keys()) holder.send(record);
+    }
   }
 
   holdersOf(channel: string): Iterable<Holder> {

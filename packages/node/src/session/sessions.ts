@@ -93,7 +93,10 @@ export class Sessions implements SessionHost {
     this.hub = new Hub(options.router, {
       onKick: (channel, banSeconds) => this.kick(channel, banSeconds),
       onRelieved: () => {
-        for (const session of this.paused) session.resume();
+        for (const session of this.paused) {
+          session.heard();
+          session.resume();
+        }
         this.paused.clear();
       },
     });
@@ -101,7 +104,10 @@ export class Sessions implements SessionHost {
       intervalMs: settings.pingInterval,
       timeoutMs: settings.pingTimeout,
       random: options.random,
-      onSilent: (session) => this.close(session, 'ping_timeout'),
+      onSilent: (session) => {
+        // who is not read cannot be heard: it waits for its home, or for peers that take less than they are given
+        if (session.state === 'open' && !this.paused.has(session)) this.close(session, 'ping_timeout');
+      },
     });
     this.input = new Input({
       host: this,
@@ -205,6 +211,7 @@ export class Sessions implements SessionHost {
       joined: (joined) => {
         if (session.state !== 'joining' || !joined.position) return;
         session.welcome(joined, joined.position);
+        session.heard();
         session.resume();
       },
       failed: () => this.close(session, 'unavailable'),
