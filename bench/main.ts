@@ -1,5 +1,6 @@
 // One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
-//   --short        one short round, for CI          --only NAME   one part: ring, route, relay or connect
+//   --short      one short round, for CI              --only NAME   one part: ring, route, relay or connect
+//   --rounds N   rounds of relay and connect, 3 by default
 // Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
 // met on a machine that does other things besides says little.
 import { execFile } from 'node:child_process';
@@ -17,7 +18,11 @@ const parts = ['ring', 'route', 'relay', 'connect'] as const;
 type Part = (typeof parts)[number];
 
 const { values: flags } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
+  options: {
+    short: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    rounds: { type: 'string', default: '3' },
+  },
 });
 for (const name of flags.only ?? []) {
   if (!parts.some((part) => part === name)) {
@@ -25,14 +30,19 @@ for (const name of flags.only ?? []) {
     process.exit(2);
   }
 }
+const rounds = Number(flags.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) {
+  console.error(`bench: --rounds ${flags.rounds}: expected a whole number from 1 on`);
+  process.exit(2);
+}
 const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
 
 const relayPlan: RelayPlan = flags.short
   ? { nodes: [2], rounds: 1, warmUpMs: 1500, measureMs: 1000 }
-  : { nodes: [2, 4, 8], rounds: 3, warmUpMs: 4000, measureMs: 3000 };
+  : { nodes: [2, 4, 8], rounds, warmUpMs: 4000, measureMs: 3000 };
 const connectPlan: ConnectPlan = flags.short
   ? { rounds: 1, connecting: 1000, idle: 2000 }
-  : { rounds: 3, connecting: 5000, idle: 10_000 };
+  : { rounds, connecting: 5000, idle: 10_000 };
 
 const progress = new Progress(
   Number(wanted('ring')) +
