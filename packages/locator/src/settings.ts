@@ -33,18 +33,22 @@ export const locatorSettings = Object.freeze({
     help: 'Where backends, operators and Prometheus reach the locator.',
   }),
   publicCert: setting.string('RINGWAY_PUBLIC_CERT', {
+    expected: 'a path',
     reload: true,
     help: 'Path of the PEM certificate (with its chain) of the public listener; https when given.',
   }),
   publicKey: setting.string('RINGWAY_PUBLIC_KEY', {
+    expected: 'a path',
     reload: true,
     help: 'Path of the PEM key of the public listener.',
   }),
   internalCert: setting.string('RINGWAY_INTERNAL_CERT', {
+    expected: 'a path',
     reload: true,
     help: 'Path of the PEM certificate (with its chain) of the internal listener; https when given.',
   }),
   internalKey: setting.string('RINGWAY_INTERNAL_KEY', {
+    expected: 'a path',
     reload: true,
     help: 'Path of the PEM key of the internal listener.',
   }),

@@ -315,7 +315,8 @@ export const setting = Object.freeze({
   keys<const O extends SettingOptions<KeySource>>(name: string, options: O): Setting<Present<KeySource, O>> {
     return build<KeySource, O>(name, options, {
       kind: 'keys',
-      expected: 'secrets of at least 32 bytes each, newest first, separated by commas or white space',
+      expected:
+        'secrets of at least 32 bytes each (as text, or as base64:…), newest first, separated by commas or white space',
       secret: true,
       parse(text, { file }) {
         const expected = keysProblem(text);

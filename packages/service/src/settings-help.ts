@@ -21,11 +21,7 @@ export function settingsHelp(table: SettingsTable): string {
 export function settingsMarkdown(table: SettingsTable): string {
   const head = '| setting | default | takes | what for |\n|---|---|---|---|\n';
   const rows = Object.values(table).map((row) => {
-    const fallback = row.required
-      ? '*required*'
-      : row.fallbackText === undefined
-        ? ''
-        : `\`${row.fallbackText}\``;
+    const fallback = row.required ? '*required*' : row.fallbackText ? `\`${row.fallbackText}\`` : '';
     const names = row.secret ? `\`${row.name}\`<br>\`${row.name}_FILE\`` : `\`${row.name}\``;
     const cells = [names, fallback, takes(row), row.reload ? `${row.help} Reread on SIGHUP.` : row.help];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -31,14 +31,14 @@ export function routeRoutes(app: FastifyInstance, options: RouteOptions): void {
   const { authenticate, limiter, router, metrics, onFault } = options;
 
   const answer = (caller: Caller, query: RouteQuery, began: number, reply: FastifyReply): FastifyReply => {
+    const wait = limiter.take(caller.userId, began);
+    if (wait > 0)
+      throw new ProblemError('rate_limited', 'too many requests of this caller', { retryAfterMs: wait });
     const { userId } = query;
     if (userId !== undefined && userId !== caller.userId) {
       if (!isUserId(userId)) throw new InvalidUserIdError('parameter userId');
       throw new ProblemError('forbidden', 'userId is not the caller’s own');
     }
-    const wait = limiter.take(caller.userId, began);
-    if (wait > 0)
-      throw new ProblemError('rate_limited', 'too many requests of this caller', { retryAfterMs: wait });
     const found = router.route(caller, query.avoid ?? NONE);
     metrics.route('ok', (performance.now() - began) / 1000);
     return reply.header('cache-control', 'no-store').send(found);
