@@ -6,7 +6,7 @@ function parked(channel: string, id: string, deadline = 1_000, data = '1'): Park
   return {
     publication: { channel, from: '"user:a"', id, data, ephemeral: false },
     dedupe: true,
-    forwarded: false,
+    hops: 0,
     sent: false,
     deadline,
   };

@@ -24,8 +24,8 @@ export interface PeerRequestsContext {
   readonly log: Log;
   readonly local: LocalChannels;
   linkTowards(id: string): Outbound | undefined;
-  /** `lastHop`: it waits here until this node is home, or is refused. */
-  route(publication: Publication, dedupe: boolean, lastHop: boolean): void;
+  /** After two hops it waits here until this node is home, or is refused. */
+  route(publication: Publication, dedupe: boolean, hops: number): void;
   publishMany(
     message: Message,
     channels: readonly string[],
@@ -88,10 +88,8 @@ export class PeerRequests {
           };
     const { from: sender, id, data, ephemeral } = record;
     const publication = { channel, from: sender, id, data, ephemeral, done };
-    const place = this.context.placement.of(channel);
     // who is not home forwards once: the owner sees a newer ring, or hears what the sender does not
-    const lastHop = record.forwarded || place.kind !== 'peer';
-    this.context.route(publication, dedupe, lastHop);
+    this.context.route(publication, dedupe, record.forwarded ? 2 : 1);
   }
 
   private onList(from: Inbound, record: ListRecord): void {
@@ -130,6 +128,13 @@ export class PeerRequests {
       // of a later version, or not for this side
     }
   }
+}
+
+/** What a peer's answer to a list says of one channel. */
+export function outcomeOf(listed: ListOutcome): Outcome {
+  if (listed.code !== undefined) return { kind: 'failed', code: listed.code };
+  const { reached = 0, duplicate = false, position } = listed;
+  return { kind: 'published', reached, duplicate, position };
 }
 
 function listOutcome(outcome: Outcome): ListOutcome {

@@ -12,13 +12,12 @@ import {
   encodeList,
   encodePublish,
   KIND,
-  type ListOutcome,
   type PeerRecord,
 } from '../peers/wire.ts';
 import { Flights } from './flights.ts';
 import { Holding } from './holding.ts';
 import { Home } from './home.ts';
-import { PeerRequests } from './peer-requests.ts';
+import { outcomeOf, PeerRequests } from './peer-requests.ts';
 import { type Place, Placement } from './placement.ts';
 import type {
   History,
@@ -49,7 +48,7 @@ export interface RingRouterOptions {
 interface Sent {
   readonly publication: Publication;
   readonly dedupe: boolean;
-  readonly forwarded: boolean;
+  readonly hops: number;
   readonly deadline: number;
 }
 
@@ -114,7 +113,7 @@ export class RingRouter implements Router, PeerUser {
       log: options.log,
       local,
       linkTowards: (id) => this.linkTowards(id),
-      route: (publication, dedupe, lastHop) => this.route(publication, dedupe, lastHop),
+      route: (publication, dedupe, hops) => this.route(publication, dedupe, hops),
       publishMany: (message, channels, done) => this.publishMany(message, channels, done),
     });
     peers.start(this);
@@ -163,7 +162,7 @@ export class RingRouter implements Router, PeerUser {
   }
 
   publish(publication: Publication): void {
-    this.route(publication, publication.done !== undefined, false);
+    this.route(publication, publication.done !== undefined, 0);
   }
 
   publishMany(
@@ -191,7 +190,7 @@ export class RingRouter implements Router, PeerUser {
         else byLink.set(link, [index]);
       } else {
         const answer = done ? (outcome: Outcome): void => settle(index, outcome) : undefined;
-        this.route({ ...message, channel, done: answer }, done !== undefined, false);
+        this.route({ ...message, channel, done: answer }, done !== undefined, 0);
       }
     }
     for (const [link, indexes] of byLink) {
@@ -310,16 +309,18 @@ export class RingRouter implements Router, PeerUser {
     this.pumpAll();
   }
 
-  private route(publication: Publication, dedupe: boolean, forwarded: boolean): void {
+  private route(publication: Publication, dedupe: boolean, hops: number): void {
     const held = this.waiting.size > 0 && this.waiting.has(publication.channel);
-    if (!held && this.attempt(publication, dedupe, forwarded, 0)) return;
+    if (!held && this.attempt(publication, dedupe, hops, 0)) return;
     const deadline = this.options.now() + this.options.homeTimeoutMs;
-    const parked = { publication, dedupe, forwarded, sent: false, deadline };
+    const parked = { publication, dedupe, hops, sent: false, deadline };
     if (!this.waiting.push(parked)) this.fail(parked);
   }
 
   /** Hands the publication on, here or to a peer; false when it cannot be now. */
-  private attempt(publication: Publication, dedupe: boolean, forwarded: boolean, deadline: number): boolean {
+  private attempt(publication: Publication, dedupe: boolean, hops: number, deadline: number): boolean {
+    // who is home is known again in a moment: what went astray now could be overtaken by what comes behind it
+    if (this.updating) return false;
     const { channel } = publication;
     const place = this.placement.of(channel);
     if (place.kind === 'self') {
@@ -327,16 +328,17 @@ export class RingRouter implements Router, PeerUser {
       this.home.publish(channel, publication, dedupe, publication.done);
       return true;
     }
-    // two hops at most: what was forwarded to this node waits here until it is home, or is refused
-    if (place.kind === 'nowhere' || forwarded) return false;
-    const link = this.linkTowards(place.member.id);
+    // two hops at most: what has made them waits here until this node is home, or is refused
+    if (place.kind === 'nowhere' || hops > 1) return false;
+    const forwarded = hops === 1;
+    const link = this.linkTowards(place.member.id, !forwarded);
     if (!link || !this.flights.mayGo(channel, link.member.id)) return false;
     if (!publication.done) return link.send(encodePublish(channel, publication, dedupe, 0, forwarded));
     const correlation = this.nextCorrelation();
     if (!link.send(encodePublish(channel, publication, dedupe, correlation, forwarded))) return false;
     this.flights.departed(channel, link.member.id);
     const until = deadline || this.options.now() + this.options.homeTimeoutMs;
-    this.remember(link, correlation, { publication, dedupe, forwarded, deadline: until });
+    this.remember(link, correlation, { publication, dedupe, hops, deadline: until });
     return true;
   }
 
@@ -344,11 +346,11 @@ export class RingRouter implements Router, PeerUser {
     return place.kind === 'peer' ? this.peers.get(place.member.id) : undefined;
   }
 
-  /** The link to a peer, or, where that is cut, to one that hears it. */
-  private linkTowards(id: string): Outbound | undefined {
+  /** The link to a peer, or, where that is cut and it may go through a third, to one that hears it. */
+  private linkTowards(id: string, mayRelay = true): Outbound | undefined {
     const direct = this.peers.get(id);
     if (direct?.open) return direct;
-    const through = this.peers.hearing.hearerOf(id);
+    const through = mayRelay ? this.peers.hearing.hearerOf(id) : undefined;
     const link = through === undefined ? undefined : this.peers.get(through);
     return link?.open ? link : undefined;
   }
@@ -428,8 +430,8 @@ export class RingRouter implements Router, PeerUser {
   }
 
   private pump(channel: string): void {
-    this.waiting.drain(channel, ({ publication, dedupe, forwarded, deadline }) =>
-      this.attempt(publication, dedupe, forwarded, deadline),
+    this.waiting.drain(channel, ({ publication, dedupe, hops, deadline }) =>
+      this.attempt(publication, dedupe, hops, deadline),
     );
   }
 
@@ -442,10 +444,4 @@ export class RingRouter implements Router, PeerUser {
     this.correlation = (this.correlation % 0xffff_fffe) + 1;
     return this.correlation;
   }
-}
-
-function outcomeOf(listed: ListOutcome): Outcome {
-  if (listed.code !== undefined) return { kind: 'failed', code: listed.code };
-  const { reached = 0, duplicate = false, position } = listed;
-  return { kind: 'published', reached, duplicate, position };
 }

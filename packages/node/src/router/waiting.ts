@@ -4,7 +4,8 @@ import type { Publication } from './port.ts';
 export interface Parked {
   readonly publication: Publication;
   readonly dedupe: boolean;
-  readonly forwarded: boolean;
+  /** Nodes that it has gone through to come here. */
+  readonly hops: number;
   /** It went out once and was not answered: whether it was stored is not known. */
   readonly sent: boolean;
   /** Monotonic, milliseconds. */
