@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Member } from '@ringway/membership';
+import { buildRing, type Ring } from '@ringway/ring';
+import { MemoryLog } from '../../src/log/memory.ts';
+import { Tenures } from '../../src/log/tenures.ts';
+import { Peers } from '../../src/peers/peers.ts';
+import { RingRouter } from '../../src/router/ring-router.ts';
+import { RecordedChannels, type RouterCluster, type RouterNode } from '../router-conformance.ts';
+import { clusterKeys, waitFor } from './cluster.ts';
+
+/** So many messages a channel are kept. */
+export const KEPT = 20;
+
+/** A ring router with its links, and a listener for those of the others; no sessions, no registry. */
+class RingNode implements RouterNode {
+  readonly local = new RecordedChannels();
+  readonly router: RingRouter;
+  readonly peers: Peers;
+  readonly id: string;
+  readonly incarnation: string;
+  private readonly server: Server = createServer();
+
+  constructor(id: string, linkTimeoutMs: number) {
+    this.id = id;
+    this.incarnation = `i-${randomBytes(4).toString('hex')}`;
+    const now = (): number => performance.now();
+    const tenures = new Tenures(this.incarnation);
+    this.peers = new Peers({
+      self: { id, incarnation: this.incarnation },
+      cluster: 'ringway',
+      keys: clusterKeys,
+      linkTimeoutMs,
+      highWaterBytes: 1_000_000,
+      maxWaitingBytes: 16_000_000,
+      maxFrameBytes: 4_000_000,
+      checksum: () => this.router.ring.version.checksum,
+      now,
+      nonce: () => randomBytes(16).toString('base64url'),
+      onMismatch: () => {},
+      onRefused: () => {},
+    });
+    this.router = new RingRouter({
+      selfId: id,
+      ring: buildRing<Member>([]),
+      peers: this.peers,
+      log: new MemoryLog({
+        epochs: tenures,
+        channelMessages: KEPT,
+        totalBytes: 64_000_000,
+        retentionMs: 60_000,
+        channels: 100_000,
+        now,
+      }),
+      tenures,
+      homeTimeoutMs: 5_000,
+      maxWaitingBytes: 16_000_000,
+      now,
+    });
+    this.server.on('upgrade', (request, socket, head) => this.peers.accept(request, socket, head));
+  }
+
+  async start(): Promise<Member> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    await this.router.start(this.local);
+    return {
+      id: this.id,
+      incarnation: this.incarnation,
+      publicUrl: 'ws://127.0.0.1:1',
+      internalUrl: `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`,
+      weight: 1,
+      ringFormat: 1,
+      protocol: { min: 1, max: 1 },
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.router.stop();
+    this.server.closeAllConnections();
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+}
+
+/** Ring routers with real links between them. */
+export class RingRouters implements RouterCluster {
+  readonly nodes: readonly RingNode[];
+  private readonly ring: Ring<Member>;
+
+  private constructor(nodes: readonly RingNode[], ring: Ring<Member>) {
+    this.nodes = nodes;
+    this.ring = ring;
+  }
+
+  static async start(count: number, linkTimeoutMs = 3_000): Promise<RingRouters> {
+    const nodes = Array.from({ length: count }, (_, i) => new RingNode(`node-${i + 1}`, linkTimeoutMs));
+    const members = await Promise.all(nodes.map((node) => node.start()));
+    const cluster = new RingRouters(nodes, buildRing(members));
+    for (const { router } of nodes) router.setRing(cluster.ring);
+    await waitFor(
+      () => nodes.every(({ peers }) => peers.counts().open === count - 1 && peers.hearing.hearsHalf()),
+      'the links',
+    );
+    return cluster;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+}
