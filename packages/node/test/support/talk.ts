@@ -4,14 +4,14 @@ import { waitFor } from './cluster.ts';
 
 /** Publishes numbers to one target, one after another, without waiting for answers, until it is stopped. */
 export class Talker {
-  private readonly client: TestClient;
+  readonly speaker: TestClient;
   private readonly to: unknown;
   private readonly name: string;
   private timer: NodeJS.Timeout | undefined;
   sent = 0;
 
   constructor(client: TestClient, to: unknown, name = 't') {
-    this.client = client;
+    this.speaker = client;
     this.to = to;
     this.name = name;
   }
@@ -22,7 +22,7 @@ export class Talker {
   }
 
   say(): void {
-    this.client.send({ type: 'publish', to: this.to, id: `${this.name}-${this.sent}`, data: this.sent });
+    this.speaker.send({ type: 'publish', to: this.to, id: `${this.name}-${this.sent}`, data: this.sent });
     this.sent++;
   }
 
@@ -35,7 +35,7 @@ export class Talker {
   /** Answers so far, by number: `published`, or the code of an error. */
   answers(): Map<number, string> {
     const answers = new Map<number, string>();
-    for (const frame of this.client.frames) {
+    for (const frame of this.speaker.frames) {
       if ((frame.type !== 'published' && frame.type !== 'error') || !frame.id?.startsWith(`${this.name}-`))
         continue;
       const number = Number(frame.id.slice(this.name.length + 1));
