@@ -125,7 +125,7 @@ class LocatorService extends BasicService implements Locator {
     this.#options = options;
     this.#origins = options.origins ?? LOCATOR_DEFAULTS.origins;
     this.#metrics = createMetrics({
-      age: () => this.#watcher.ageSeconds(),
+      ageSeconds: () => this.#watcher.ageSeconds(),
       members: () => this.#watcher.current.size,
     });
     const hooks = { rejected: (reason: string) => this.#metrics.memberRejected(reason) };

@@ -15,7 +15,7 @@ export interface LocatorMetrics {
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
 /** @param ring what the gauges of the ring show, read at each scrape. */
-export function createMetrics(ring: { age(): number; members(): number }): LocatorMetrics {
+export function createMetrics(ring: { ageSeconds(): number; members(): number }): LocatorMetrics {
   const registry = new Registry();
   const registers = [registry];
   // Successes are gathered and counted many at a time: each on its own would look up labels with caches that are cold
@@ -53,7 +53,7 @@ export function createMetrics(ring: { age(): number; members(): number }): Locat
     help: 'Time since the registry last confirmed the ring; +Inf before the first time.',
     registers,
     collect() {
-      this.set(ring.age() / 1000);
+      this.set(ring.ageSeconds());
     },
   });
   new Gauge({
