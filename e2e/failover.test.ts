@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { locatorSource, RingwayPush } from '@ringway/push';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { consulHealth } from './support/consul-health.ts';
 import { useStage } from './support/stage.ts';
 import { Stream, streamProblem } from './support/stream.ts';
 
@@ -18,20 +19,9 @@ const stage = useStage(async () => {
   return { envOf: { 'node-1': { RINGWAY_CHECK_URL: `http://127.0.0.1:${port}/` } } };
 });
 
-interface HealthEntry {
-  readonly Service: { readonly Meta: { readonly id: string } };
-  readonly Checks: readonly { readonly Status: string }[];
-}
-
-/** What Consul says of a node at this moment. */
-async function consulSays(nodeId: string): Promise<string[]> {
-  const { cluster } = stage();
-  const entries = (await cluster.consul.json(
-    'GET',
-    `/v1/health/service/${cluster.name}-node`,
-  )) as HealthEntry[];
-  const entry = entries.find(({ Service }) => Service.Meta.id === nodeId);
-  return entry?.Checks.map(({ Status }) => Status) ?? [];
+/** What Consul's checks say of a node at this moment. */
+async function consulSays(nodeId: string): Promise<readonly string[] | undefined> {
+  return (await consulHealth(stage().cluster)).get(nodeId);
 }
 
 function backend(): RingwayPush {
@@ -139,7 +129,7 @@ describe('a node that is stopped', () => {
     expect(lost?.reason).toBe('going_away');
     // it said so to Consul too: nobody had to wait for a check
     await stage().settled();
-    expect(await consulSays('node-3')).toEqual([]);
+    expect(await consulSays('node-3')).toBeUndefined();
     await cluster.node('node-3').start();
     await stage().settled();
   });

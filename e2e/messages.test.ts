@@ -157,6 +157,11 @@ describe('metrics', () => {
     );
     for (const person of [alice, bob]) expect(node).not.toContain(person.userId);
     expect(await cluster.node('node-1').metric('ringway_sessions')).toBe(1);
+    for (const each of [...cluster.nodes, ...cluster.locators]) {
+      const age = await each.metric('ringway_ring_age_seconds');
+      expect(age).toBeGreaterThan(0);
+      expect(age).toBeLessThan(60);
+    }
     expect(
       await cluster.node('node-1').metric('ringway_publishes_total', { result: 'published' }),
     ).toBeGreaterThan(0);
