@@ -7,14 +7,14 @@ import {
   encodeAnswer,
   encodeControl,
   KIND,
-  type ListOutcome,
   type ListRecord,
   type PeerRecord,
   type PublishRecord,
 } from '../peers/wire.ts';
 import type { Home } from './home.ts';
+import { gather, listOutcome } from './lists.ts';
 import type { Placement } from './placement.ts';
-import type { LocalChannels, Message, Outcome, Publication } from './port.ts';
+import type { LocalChannels, Outcome, Publication } from './port.ts';
 import { answerRead } from './remote-reads.ts';
 
 /** What the requests of peers are served with. */
@@ -26,11 +26,6 @@ export interface PeerRequestsContext {
   linkTowards(id: string): Outbound | undefined;
   /** After two hops it waits here until this node is home, or is refused. */
   route(publication: Publication, dedupe: boolean, hops: number): void;
-  publishMany(
-    message: Message,
-    channels: readonly string[],
-    done?: (outcomes: readonly Outcome[]) => void,
-  ): void;
 }
 
 /** Serves what peers ask for on the links that they dialled: publications, interest, reads, kicks. */
@@ -87,18 +82,22 @@ export class PeerRequests {
             );
           };
     const { from: sender, id, data, ephemeral } = record;
-    const publication = { channel, from: sender, id, data, ephemeral, done };
+    const publication = { channel, from: sender, id, data, ephemeral, done, asker: done && from };
     // who is not home forwards once: the owner sees a newer ring, or hears what the sender does not
     this.context.route(publication, dedupe, record.forwarded ? 2 : 1);
   }
 
   private onList(from: Inbound, record: ListRecord): void {
     this.relayed++;
-    const { correlation, channels } = record;
-    const reply = (outcomes: readonly Outcome[]): void => {
+    const { correlation, channels, dedupe, from: sender, id, data, ephemeral } = record;
+    const settle = gather(channels.length, (outcomes) => {
       from.send(encodeControl({ t: 'listed', correlation, outcomes: outcomes.map(listOutcome) }));
-    };
-    this.context.publishMany(record, channels, correlation === 0 ? undefined : reply);
+    });
+    for (const [index, channel] of channels.entries()) {
+      const done = correlation === 0 ? undefined : (outcome: Outcome): void => settle(index, outcome);
+      const asker = done && from;
+      this.context.route({ channel, from: sender, id, data, ephemeral, done, asker }, dedupe, 1);
+    }
   }
 
   private onControl(from: Inbound, control: Control): void {
@@ -128,17 +127,4 @@ export class PeerRequests {
       // of a later version, or not for this side
     }
   }
-}
-
-/** What a peer's answer to a list says of one channel. */
-export function outcomeOf(listed: ListOutcome): Outcome {
-  if (listed.code !== undefined) return { kind: 'failed', code: listed.code };
-  const { reached = 0, duplicate = false, position } = listed;
-  return { kind: 'published', reached, duplicate, position };
-}
-
-function listOutcome(outcome: Outcome): ListOutcome {
-  if (outcome.kind === 'failed') return { code: outcome.code };
-  const { reached, duplicate, position } = outcome;
-  return { reached, ...(duplicate ? { duplicate } : {}), ...(position ? { position } : {}) };
 }

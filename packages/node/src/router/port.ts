@@ -12,8 +12,10 @@ export interface Message {
 /** A message on its way to one channel. */
 export interface Publication extends Message {
   readonly channel: string;
-  /** Called exactly once. Absent: no answer is asked for. */
+  /** Called exactly once, unless {@link asker} is gone. Absent: no answer is asked for. */
   readonly done?: ((outcome: Outcome) => void) | undefined;
+  /** The link on which another node waits for the answer. Once it is gone that node asks elsewhere. */
+  readonly asker?: { readonly open: boolean } | undefined;
 }
 
 /** What became of a publication. */

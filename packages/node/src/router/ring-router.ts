@@ -17,7 +17,8 @@ import {
 import { Flights } from './flights.ts';
 import { Holding } from './holding.ts';
 import { Home } from './home.ts';
-import { outcomeOf, PeerRequests } from './peer-requests.ts';
+import { gather, outcomeOf, type Sent, type SentList, singly } from './lists.ts';
+import { PeerRequests } from './peer-requests.ts';
 import { type Place, Placement } from './placement.ts';
 import type {
   History,
@@ -42,20 +43,6 @@ export interface RingRouterOptions {
   /** Most bytes of publications that wait for their home. */
   readonly maxWaitingBytes: number;
   readonly now: () => number;
-}
-
-/** A publication that went to a peer and is to be answered. */
-interface Sent {
-  readonly publication: Publication;
-  readonly dedupe: boolean;
-  readonly hops: number;
-  readonly deadline: number;
-}
-
-interface SentList {
-  readonly message: Message;
-  readonly channels: readonly string[];
-  readonly done: (outcomes: readonly Outcome[]) => void;
 }
 
 const UNAVAILABLE: Outcome = Object.freeze({ kind: 'failed', code: 'unavailable' });
@@ -114,7 +101,6 @@ export class RingRouter implements Router, PeerUser {
       local,
       linkTowards: (id) => this.linkTowards(id),
       route: (publication, dedupe, hops) => this.route(publication, dedupe, hops),
-      publishMany: (message, channels, done) => this.publishMany(message, channels, done),
     });
     peers.start(this);
     this.timer = setInterval(() => this.sweep(), SWEEP_MS);
@@ -170,26 +156,26 @@ export class RingRouter implements Router, PeerUser {
     channels: readonly string[],
     done?: (outcomes: readonly Outcome[]) => void,
   ): void {
-    const outcomes: Outcome[] = new Array<Outcome>(channels.length);
-    let open = channels.length;
-    const settle = (index: number, outcome: Outcome): void => {
-      outcomes[index] = outcome;
-      if (--open === 0) done?.(outcomes);
-    };
-    if (open === 0) {
+    if (channels.length === 0) {
       done?.([]);
       return;
     }
+    const settle = done && gather(channels.length, done);
     const byLink = new Map<Outbound, number[]>();
     for (const [index, channel] of channels.entries()) {
       const place = this.placement.of(channel);
       const link = this.homeLink(place);
-      if (link?.open && !this.waiting.has(channel) && this.flights.mayGo(channel, link.member.id)) {
+      if (
+        link?.open &&
+        !this.updating &&
+        !this.waiting.has(channel) &&
+        this.flights.mayGo(channel, link.member.id)
+      ) {
         const indexes = byLink.get(link);
         if (indexes) indexes.push(index);
         else byLink.set(link, [index]);
       } else {
-        const answer = done ? (outcome: Outcome): void => settle(index, outcome) : undefined;
+        const answer = settle && ((outcome: Outcome): void => settle(index, outcome));
         this.route({ ...message, channel, done: answer }, done !== undefined, 0);
       }
     }
@@ -199,7 +185,7 @@ export class RingRouter implements Router, PeerUser {
         link,
         message,
         names,
-        done &&
+        settle &&
           ((answers) => {
             for (const [i, index] of indexes.entries()) settle(index, answers[i] ?? UNKNOWN);
           }),
@@ -272,17 +258,17 @@ export class RingRouter implements Router, PeerUser {
     this.sent.delete(link);
     if (!unanswered) return;
     const again: Parked[] = [];
+    const failed: Publication[] = [];
     for (const item of unanswered.values()) {
-      if ('channels' in item) {
-        this.publishMany(item.message, item.channels, item.done);
-        continue;
+      for (const one of 'channels' in item ? singly(item) : [item]) {
+        this.flights.landed(one.publication.channel);
+        // at most once means never again
+        if (one.publication.ephemeral) failed.push(one.publication);
+        else again.push({ ...one, sent: true });
       }
-      this.flights.landed(item.publication.channel);
-      // at most once means never again
-      if (item.publication.ephemeral) item.publication.done?.(UNKNOWN);
-      else again.push({ ...item, sent: true });
     }
     this.waiting.unshift(again);
+    for (const publication of failed) publication.done?.(UNKNOWN);
     this.pumpAll();
   }
 
@@ -363,7 +349,10 @@ export class RingRouter implements Router, PeerUser {
   ): void {
     const correlation = done ? this.nextCorrelation() : 0;
     link.send(encodeList(channels, message, done !== undefined, correlation));
-    if (done) this.remember(link, correlation, { message, channels, done });
+    if (!done) return;
+    for (const channel of channels) this.flights.departed(channel, link.member.id);
+    const deadline = this.options.now() + this.options.homeTimeoutMs;
+    this.remember(link, correlation, { message, channels, done, deadline });
   }
 
   private remember(link: Outbound, correlation: number, item: Sent | SentList): void {
@@ -386,9 +375,15 @@ export class RingRouter implements Router, PeerUser {
       case 'listed': {
         const item = this.sent.get(from)?.get(control.correlation);
         this.sent.get(from)?.delete(control.correlation);
-        if (item && 'channels' in item) item.done(control.outcomes.map(outcomeOf));
+        if (!item || !('channels' in item)) return;
+        const free = item.channels.filter((channel) => this.flights.landed(channel));
+        item.done(control.outcomes.map(outcomeOf));
+        if (this.waiting.size > 0) for (const channel of free) this.pump(channel);
         return;
       }
+      case 'moved':
+        this.holding.onMoved(from, control.channel);
+        return;
       case 'kick':
         this.local.kick(control.channel, control.banSeconds);
         return;
@@ -430,8 +425,11 @@ export class RingRouter implements Router, PeerUser {
   }
 
   private pump(channel: string): void {
-    this.waiting.drain(channel, ({ publication, dedupe, hops, deadline }) =>
-      this.attempt(publication, dedupe, hops, deadline),
+    this.waiting.drain(
+      channel,
+      ({ publication, dedupe, hops, deadline }) =>
+        // who asked and is gone asks elsewhere: to store it here as well would be to store it twice
+        publication.asker?.open === false || this.attempt(publication, dedupe, hops, deadline),
     );
   }
 

@@ -1,0 +1,59 @@
+import type { ListOutcome } from '../peers/wire.ts';
+import type { Message, Outcome, Publication } from './port.ts';
+
+/** A list that went to a peer in one frame and is to be answered. */
+export interface SentList {
+  readonly message: Message;
+  readonly channels: readonly string[];
+  readonly done: (outcomes: readonly Outcome[]) => void;
+  /** Monotonic, milliseconds. */
+  readonly deadline: number;
+}
+
+/** A publication that went to a peer and is to be answered. */
+export interface Sent {
+  readonly publication: Publication;
+  readonly dedupe: boolean;
+  readonly hops: number;
+  /** Monotonic, milliseconds. */
+  readonly deadline: number;
+}
+
+/** Gathers so many outcomes, whatever the order in which they come, and hands them on in theirs. */
+export function gather(
+  count: number,
+  done: (outcomes: readonly Outcome[]) => void,
+): (index: number, outcome: Outcome) => void {
+  const outcomes: Outcome[] = new Array<Outcome>(count);
+  let open = count;
+  return (index, outcome) => {
+    outcomes[index] = outcome;
+    if (--open === 0) done(outcomes);
+  };
+}
+
+/** A list whose answer did not come, as one publication a channel: each keeps its place before what was sent after it. */
+export function singly({ message, channels, done, deadline }: SentList): Sent[] {
+  const settle = gather(channels.length, done);
+  const { from, id, data, ephemeral } = message;
+  return channels.map((channel, index) => ({
+    publication: { channel, from, id, data, ephemeral, done: (outcome) => settle(index, outcome) },
+    dedupe: true,
+    hops: 0,
+    deadline,
+  }));
+}
+
+/** An outcome as it came in the answer to a list. */
+export function outcomeOf(listed: ListOutcome): Outcome {
+  if (listed.code !== undefined) return { kind: 'failed', code: listed.code };
+  const { reached = 0, duplicate = false, position } = listed;
+  return { kind: 'published', reached, duplicate, position };
+}
+
+/** An outcome for the answer to a list. */
+export function listOutcome(outcome: Outcome): ListOutcome {
+  if (outcome.kind === 'failed') return { code: outcome.code };
+  const { reached, duplicate, position } = outcome;
+  return { reached, ...(duplicate ? { duplicate } : {}), ...(position ? { position } : {}) };
+}
