@@ -14,6 +14,12 @@ async function listed(): Promise<string[]> {
   return [...health].filter(([, checks]) => checks.every((status) => status === 'passing')).map(([id]) => id);
 }
 
+/** How often each process has said that it reads Consul again. */
+function confirmed(): number[] {
+  const { nodes, locators } = stage().cluster;
+  return [...nodes, ...locators].map(({ output }) => output.match(/are confirmed again/g)?.length ?? 0);
+}
+
 /** Looks at the rings of all processes until it is ended, and tells the least size that was seen. */
 class RingWatch {
   #least = Number.POSITIVE_INFINITY;
@@ -91,6 +97,7 @@ describe('Consul', () => {
     const bob = await stage().person(stage().userOn('node-2'));
     const stream = new Stream(bob, alice.userId);
     const watch = new RingWatch();
+    const before = confirmed();
     await consul.kill();
     await worksAsEver(alice, bob);
     await waitFor(() => stream.sent >= 150, { message: 'a while of talk' });
@@ -119,9 +126,11 @@ describe('Consul', () => {
       expect(sizes.slice(sizes.indexOf(3)).every((size) => size === 3)).toBe(true);
     }
     // and the ring lives: who goes now is missed
+    await waitFor(() => confirmed().every((count, i) => count > (before[i] ?? 0)), {
+      message: 'all have read the ring again',
+    });
     await stage().cluster.node('node-3').stop();
-    // a process that has not read it back yet holds it for one of those that were lost at once, for 15 s
-    await stage().settled(40_000);
+    await stage().settled();
     await stage().cluster.node('node-3').start();
     await stage().settled();
   });

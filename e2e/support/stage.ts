@@ -81,8 +81,8 @@ export class Stage {
   }
 
   /** Resolves when all that run know exactly the nodes that run. */
-  settled(timeout?: number): Promise<void> {
-    return this.cluster.settled(timeout);
+  settled(): Promise<void> {
+    return this.cluster.settled();
   }
 
   /** Writes a file that only this user may read; gives its path. */
