@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { SocketLike } from '@ringway/link';
 import type { Member } from '@ringway/membership';
 import { HTTP } from '@ringway/protocol';
 import {
@@ -44,6 +45,8 @@ export interface PeersOptions {
   readonly nonce: () => string;
   readonly onMismatch: (checksum: string) => void;
   readonly onRefused: (reason: string, nodeId: string) => void;
+  /** Opens a WebSocket to a peer's internal listener; npm `ws` unless given. */
+  readonly connect?: (url: string, headers: Readonly<Record<string, string>>) => SocketLike;
 }
 
 /** How often a congested link is looked at, in milliseconds. */
@@ -262,8 +265,8 @@ export class Peers {
     };
   }
 
-  private dial(member: Member, nonce: string): WebSocket {
-    const { self, cluster, keys, ca, maxFrameBytes, linkTimeoutMs } = this.options;
+  private dial(member: Member, nonce: string): SocketLike {
+    const { self, cluster, keys, ca, maxFrameBytes, linkTimeoutMs, connect } = this.options;
     const token = mintClusterToken(keys, {
       iss: cluster,
       sub: self.id,
@@ -271,12 +274,15 @@ export class Peers {
       scope: 'peer',
       ttlSeconds: 10,
     });
-    return new WebSocket(`${member.internalUrl.replace(/^http/, 'ws')}${HTTP.peer}`, {
-      headers: {
-        authorization: `Bearer ${token}`,
-        'x-ringway-nonce': nonce,
-        [TIMEOUT_HEADER]: String(linkTimeoutMs),
-      },
+    const url = `${member.internalUrl.replace(/^http/, 'ws')}${HTTP.peer}`;
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'x-ringway-nonce': nonce,
+      [TIMEOUT_HEADER]: String(linkTimeoutMs),
+    };
+    if (connect) return connect(url, headers);
+    return new WebSocket(url, {
+      headers,
       perMessageDeflate: false,
       generateMask: noMask,
       maxPayload: maxFrameBytes,

@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { KIND, type ListRecord, type PublishRecord } from '../src/peers/wire.ts';
+import type { LocalChannels, Outcome } from '../src/router/port.ts';
+import { LoneRouter, type PeerWatch, type ScriptedPeer } from './support/scripted-peers.ts';
+
+const PEERS = ['node-2', 'node-3'];
+const CHANNELS = ['user:a', 'user:b', 'group:c'];
+
+interface Said {
+  readonly number: number;
+  /** The answers that came: one at the end. */
+  answers: number;
+  /** It was stored here, or a peer has answered it: nothing that comes later overtakes it. */
+  settled: boolean;
+}
+
+/** What one node says to some channels, and where each of it is: holds rule 6 against whatever is seen. */
+class Rule6 implements PeerWatch {
+  readonly said = new Map<string, Said[]>(CHANNELS.map((channel) => [channel, []]));
+  private readonly peers: () => readonly ScriptedPeer[];
+  violations: string[] = [];
+
+  constructor(peers: () => readonly ScriptedPeer[]) {
+    this.peers = peers;
+  }
+
+  say(channel: string): Said {
+    const said = this.said.get(channel) as Said[];
+    const one = { number: said.length, answers: 0, settled: false };
+    said.push(one);
+    return one;
+  }
+
+  received(peer: ScriptedPeer, record: PublishRecord | ListRecord): void {
+    if (record.correlation === 0) return;
+    const channels = record.kind === KIND.list ? record.channels : [record.channel];
+    const numbers = JSON.parse(record.data) as Record<string, number>;
+    for (const channel of channels) this.came(channel, numbers[channel] as number, peer);
+  }
+
+  /** A publication has come to a peer, or to this node's own log. */
+  came(channel: string, number: number, peer: ScriptedPeer | undefined): void {
+    const where = peer?.member.id ?? 'here';
+    for (const other of this.peers()) {
+      const open = this.openAt(other, channel);
+      if (other !== peer && open.length > 0) {
+        this.violations.push(`${channel} ${number} at ${where} while ${open} are at ${other.member.id}`);
+      }
+    }
+    const before = peer ? this.openAt(peer, channel) : [];
+    for (const said of this.said.get(channel) ?? []) {
+      if (said.number >= number || said.answers > 0 || said.settled || before.includes(said.number)) continue;
+      this.violations.push(`${channel} ${number} at ${where} has overtaken ${said.number}`);
+    }
+    if (!peer) this.settle(channel, number);
+  }
+
+  answered(record: PublishRecord | ListRecord): void {
+    const numbers = JSON.parse(record.data) as Record<string, number>;
+    const channels = record.kind === KIND.list ? record.channels : [record.channel];
+    for (const channel of channels) this.settle(channel, numbers[channel] as number);
+  }
+
+  private settle(channel: string, number: number): void {
+    const said = this.said.get(channel)?.[number];
+    if (said) said.settled = true;
+  }
+
+  private openAt(peer: ScriptedPeer, channel: string): number[] {
+    return peer.asked.flatMap(({ socket, record }) => {
+      const channels = record.kind === KIND.list ? record.channels : [record.channel];
+      if (socket.readyState !== 1 || !channels.includes(channel)) return [];
+      return [(JSON.parse(record.data) as Record<string, number>)[channel] as number];
+    });
+  }
+}
+
+describe('rule 6: what one node says to one channel', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const peer = fc.nat(PEERS.length - 1);
+  const channel = fc.constantFrom(...CHANNELS);
+  const step = fc.oneof(
+    { arbitrary: fc.record({ do: fc.constant('publish' as const), channel }), weight: 8 },
+    {
+      arbitrary: fc.record({ do: fc.constant('list' as const), channels: fc.subarray(CHANNELS) }),
+      weight: 2,
+    },
+    {
+      arbitrary: fc.record({
+        do: fc.constant('answer' as const),
+        peer,
+        how: fc.constantFrom('published' as const, 'published' as const, 'unavailable' as const),
+      }),
+      weight: 6,
+    },
+    { arbitrary: fc.record({ do: fc.constant('break' as const), peer }), weight: 2 },
+    { arbitrary: fc.record({ do: fc.constant('cut' as const), peer }), weight: 1 },
+    { arbitrary: fc.record({ do: fc.constant('heal' as const), peer }), weight: 2 },
+    {
+      arbitrary: fc.record({ do: fc.constant('word' as const), peer, unheard: fc.subarray(PEERS) }),
+      weight: 1,
+    },
+    {
+      arbitrary: fc.record({ do: fc.constant('ring' as const), ids: fc.subarray(PEERS), self: fc.boolean() }),
+      weight: 2,
+    },
+    {
+      arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 700 }) }),
+      weight: 4,
+    },
+  );
+
+  it('is at one other node at a time, overtakes nothing, and is answered once, whatever breaks and moves', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 50, size: 'max' }), async (steps) => {
+        let made: LoneRouter | undefined;
+        const rule = new Rule6(() => made?.peers ?? []);
+        const local: LocalChannels = {
+          deliver: (name, { data }, ordered) => {
+            const number = (JSON.parse(data) as Record<string, number>)[name] as number;
+            if (ordered === 'here') rule.came(name, number, undefined);
+            return 0;
+          },
+          continueFrom: () => {},
+          relieved: () => {},
+          positionOf: () => undefined,
+          kick: () => {},
+          held: () => [],
+        };
+        const lone = new LoneRouter(PEERS, local, rule);
+        made = lone;
+        lone.setRing(PEERS);
+        await vi.advanceTimersByTimeAsync(300);
+        const at = (i: number): ScriptedPeer => lone.peers[i] as ScriptedPeer;
+        let ids = 0;
+        for (const one of steps) {
+          if (one.do === 'publish') {
+            const said = rule.say(one.channel);
+            lone.router.publish({
+              channel: one.channel,
+              from: '"user:me"',
+              id: `"${ids++}"`,
+              data: JSON.stringify({ [one.channel]: said.number }),
+              ephemeral: false,
+              done: () => said.answers++,
+            });
+          } else if (one.do === 'list') {
+            const list = one.channels.map((name) => ({ name, said: rule.say(name) }));
+            lone.router.publishMany(
+              {
+                from: '"user:me"',
+                id: `"${ids++}"`,
+                data: JSON.stringify(Object.fromEntries(list.map(({ name, said }) => [name, said.number]))),
+                ephemeral: false,
+              },
+              one.channels,
+              (outcomes: readonly Outcome[]) => {
+                expect(outcomes).toHaveLength(list.length);
+                for (const { said } of list) said.answers++;
+              },
+            );
+          } else if (one.do === 'answer') at(one.peer).answer(one.how);
+          else if (one.do === 'break') at(one.peer).break();
+          else if (one.do === 'cut') {
+            at(one.peer).broken = true;
+            at(one.peer).break();
+          } else if (one.do === 'heal') at(one.peer).broken = false;
+          else if (one.do === 'word') at(one.peer).unheard = one.unheard;
+          else if (one.do === 'ring') lone.setRing(one.ids, one.self);
+          else await vi.advanceTimersByTimeAsync(one.ms);
+          await vi.advanceTimersByTimeAsync(0);
+          expect(rule.violations).toEqual([]);
+        }
+        // all is well again: everything is answered, or given up in its time
+        for (const each of lone.peers) {
+          each.broken = false;
+          each.unheard = [];
+        }
+        lone.setRing(PEERS);
+        for (let i = 0; i < 60; i++) {
+          await vi.advanceTimersByTimeAsync(100);
+          for (const each of lone.peers) while (each.asked.length > 0) each.answer('published');
+        }
+        expect(rule.violations).toEqual([]);
+        for (const [name, said] of rule.said) {
+          expect(
+            said.filter(({ answers }) => answers !== 1),
+            name,
+          ).toEqual([]);
+        }
+        const stopped = lone.router.stop();
+        await vi.advanceTimersByTimeAsync(1_000);
+        await stopped;
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

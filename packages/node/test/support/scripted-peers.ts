@@ -1,0 +1,220 @@
+import type { SocketLike } from '@ringway/link';
+import type { Member } from '@ringway/membership';
+import { buildRing, type Ring } from '@ringway/ring';
+import { hmacSigner } from '@ringway/service';
+import { MemoryLog } from '../../src/log/memory.ts';
+import { Tenures } from '../../src/log/tenures.ts';
+import { Peers } from '../../src/peers/peers.ts';
+import {
+  batchHeader,
+  decodeBatch,
+  encodeAnswer,
+  encodeControl,
+  KIND,
+  type ListRecord,
+  type PublishRecord,
+} from '../../src/peers/wire.ts';
+import type { LocalChannels } from '../../src/router/port.ts';
+import { RingRouter } from '../../src/router/ring-router.ts';
+import { clusterKeys } from './cluster.ts';
+
+/** A publish or a list that came to a peer and is not answered. */
+export interface Asked {
+  readonly socket: ScriptedSocket;
+  readonly record: PublishRecord | ListRecord;
+}
+
+export function member(id: string): Member {
+  return {
+    id,
+    incarnation: `${id}-i1`,
+    publicUrl: 'ws://127.0.0.1:1',
+    internalUrl: `http://${id}.invalid`,
+    weight: 0.05,
+    ringFormat: 1,
+    protocol: { min: 1, max: 1 },
+  };
+}
+
+/** The end of a link that the node under test dialled: opens, greets, and then does what the test says. */
+export class ScriptedSocket implements SocketLike {
+  binaryType = 'nodebuffer';
+  readyState = 0;
+  readonly bufferedAmount = 0;
+  onopen: ((event: never) => void) | null = null;
+  onmessage: ((event: never) => void) | null = null;
+  onclose: ((event: never) => void) | null = null;
+  onerror: ((event: never) => void) | null = null;
+  readonly peer: ScriptedPeer;
+
+  constructor(peer: ScriptedPeer, nonce: string) {
+    this.peer = peer;
+    queueMicrotask(() => {
+      if (peer.broken) return this.end();
+      this.readyState = 1;
+      this.emit(this.onopen, {});
+      const { id, incarnation } = peer.member;
+      const proof = hmacSigner(clusterKeys, 'ringway-peer').sign(`${nonce}\n${id}\n${incarnation}`);
+      this.say(encodeControl({ t: 'hello', nodeId: id, incarnation, proof }));
+    });
+  }
+
+  send(data: string | Uint8Array): void {
+    for (const record of decodeBatch(Buffer.from(data as Uint8Array)).records) {
+      if (record.kind === KIND.publish || record.kind === KIND.list) this.peer.take(this, record);
+      else if (record.kind === KIND.control && record.control.t === 'heartbeat') this.peer.heartbeat(this);
+    }
+  }
+
+  say(record: string): void {
+    if (this.readyState !== 1) return;
+    this.emit(this.onmessage, { data: Buffer.from(batchHeader('c') + record, 'latin1') });
+  }
+
+  close(): void {
+    this.end();
+  }
+
+  terminate(): void {
+    this.end();
+  }
+
+  /** The connection breaks, or is closed by either side. */
+  end(): void {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.peer.gone(this);
+    this.emit(this.onclose, { code: 1006, reason: '' });
+  }
+
+  private emit(handler: ((event: never) => void) | null, event: object): void {
+    handler?.(event as never);
+  }
+}
+
+/** A peer of the node under test. */
+export class ScriptedPeer {
+  readonly member: Member;
+  /** No connection comes about. */
+  broken = false;
+  /** Whom it says that it does not hear. */
+  unheard: string[] = [];
+  readonly asked: Asked[] = [];
+  socket: ScriptedSocket | undefined;
+  private readonly watch: PeerWatch;
+
+  constructor(id: string, watch: PeerWatch) {
+    this.member = member(id);
+    this.watch = watch;
+  }
+
+  connect(nonce: string): ScriptedSocket {
+    this.socket = new ScriptedSocket(this, nonce);
+    return this.socket;
+  }
+
+  take(socket: ScriptedSocket, record: PublishRecord | ListRecord): void {
+    this.watch.received(this, record);
+    if (record.correlation !== 0) this.asked.push({ socket, record });
+  }
+
+  heartbeat(socket: ScriptedSocket): void {
+    queueMicrotask(() => {
+      socket.say(encodeControl({ t: 'heartbeat', unheard: this.unheard, echo: false }));
+    });
+  }
+
+  /** Answers the oldest that is open. */
+  answer(how: 'published' | 'unavailable'): void {
+    const asked = this.asked.shift();
+    if (!asked) return;
+    const { record, socket } = asked;
+    this.watch.answered(record);
+    const position = { epoch: this.member.id, seq: 1 };
+    if (record.kind === KIND.list) {
+      const outcomes = record.channels.map(() =>
+        how === 'published' ? { reached: 1, position } : { code: 'unavailable' as const },
+      );
+      socket.say(encodeControl({ t: 'listed', correlation: record.correlation, outcomes }));
+      return;
+    }
+    const code = how === 'published' ? undefined : how;
+    socket.say(
+      encodeAnswer({ correlation: record.correlation, code, duplicate: false, reached: 1, position }),
+    );
+  }
+
+  break(): void {
+    this.socket?.end();
+  }
+
+  gone(socket: ScriptedSocket): void {
+    for (let i = this.asked.length - 1; i >= 0; i--)
+      if (this.asked[i]?.socket === socket) this.asked.splice(i, 1);
+  }
+}
+
+export interface PeerWatch {
+  received(peer: ScriptedPeer, record: PublishRecord | ListRecord): void;
+  answered(record: PublishRecord | ListRecord): void;
+}
+
+/** One real ring router, `node-1`, among peers that do what the test says. Time is the test's. */
+export class LoneRouter {
+  readonly router: RingRouter;
+  readonly peers: readonly ScriptedPeer[];
+
+  constructor(ids: readonly string[], local: LocalChannels, watch: PeerWatch) {
+    this.peers = ids.map((id) => new ScriptedPeer(id, watch));
+    const now = (): number => Date.now();
+    const tenures = new Tenures('i1');
+    let nonces = 0;
+    const links = new Peers({
+      self: { id: 'node-1', incarnation: 'i1' },
+      cluster: 'ringway',
+      keys: clusterKeys,
+      linkTimeoutMs: 600,
+      highWaterBytes: 1_000_000,
+      maxWaitingBytes: 16_000_000,
+      maxFrameBytes: 4_000_000,
+      checksum: () => 'c',
+      now,
+      nonce: () => `nonce-nonce-nonce-${nonces++}`,
+      onMismatch: () => {},
+      onRefused: () => {},
+      connect: (url, headers) => {
+        const peer = this.peers.find(({ member: { id } }) => url.includes(`//${id}.`));
+        if (!peer) throw new Error(`nobody at ${url}`);
+        return peer.connect(headers['x-ringway-nonce'] ?? '');
+      },
+    });
+    this.router = new RingRouter({
+      selfId: 'node-1',
+      ring: buildRing<Member>([]),
+      peers: links,
+      log: new MemoryLog({
+        epochs: tenures,
+        channelMessages: 1_000,
+        totalBytes: 64_000_000,
+        retentionMs: 600_000,
+        channels: 1_000,
+        now,
+      }),
+      tenures,
+      homeTimeoutMs: 2_000,
+      maxWaitingBytes: 16_000_000,
+      now,
+    });
+    void this.router.start(local);
+  }
+
+  /** The ring is of these, and of the node itself unless it is left out. */
+  setRing(ids: readonly string[], self = true): Ring<Member> {
+    const ring = buildRing<Member>([
+      ...(self ? [member('node-1')] : []),
+      ...this.peers.filter((peer) => ids.includes(peer.member.id)).map((peer) => peer.member),
+    ]);
+    this.router.setRing(ring);
+    return ring;
+  }
+}
