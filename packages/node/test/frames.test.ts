@@ -6,6 +6,7 @@ import {
   frame,
   listFrame,
   messageFrame,
+  messageHead,
   outcomeFrame,
   PING_FRAME,
   PONG_FRAME,
@@ -82,7 +83,7 @@ describe('frames, as a WebSocket client reads them', () => {
         ),
         async (messages) => {
           const texts = messages.map(({ channel, id, from, data, placed }) =>
-            messageFrame(quote(channel), {
+            messageFrame(messageHead(quote(channel)), {
               id: quote(id),
               from: quote(from),
               data: jsonToWire(data),

@@ -14,16 +14,85 @@ export interface ScanFailure {
 
 const MAX_FIELDS = 64;
 
-/** The members of one object, raw. An instance is filled by {@link scanFields} and can be used again. */
+/** Offsets that {@link RawFields} keeps of each member: begin and end of its name, begin and end of its value. */
+const OFFSETS = 4;
+
+/**
+ * The members of one object, raw. An instance is filled by {@link scanFields} and can be used again: it keeps offsets, and
+ * cuts out only what is asked for.
+ */
 export class RawFields {
+  /** How many members there are. */
   count = 0;
-  readonly names: string[] = [];
-  readonly values: string[] = [];
+  /** Some string of the text has a character beyond ASCII: as bytes of UTF-8 it is still to be checked. */
+  beyondAscii = false;
+  private text = '';
+  private readonly offsets = new Int32Array(MAX_FIELDS * OFFSETS);
+  /** Names that were written with escapes, by member. */
+  private escaped: Map<number, string> | undefined;
 
   /** The raw JSON text of a member's value; undefined when the object has none of that name. */
   get(name: string): string | undefined {
-    for (let i = 0; i < this.count; i++) if (this.names[i] === name) return this.values[i];
+    for (let i = 0; i < this.count; i++) if (this.isNamed(i, name)) return this.value(i);
     return undefined;
+  }
+
+  name(i: number): string {
+    return this.escaped?.get(i) ?? this.text.slice(this.offsets[i * OFFSETS], this.offsets[i * OFFSETS + 1]);
+  }
+
+  value(i: number): string {
+    return this.text.slice(this.offsets[i * OFFSETS + 2], this.offsets[i * OFFSETS + 3]);
+  }
+
+  /** For {@link scanFields}. */
+  begin(text: string): void {
+    this.text = text;
+    this.count = 0;
+    this.escaped = undefined;
+  }
+
+  /** For {@link scanFields}: false when a member of that name is there already, or there are too many. */
+  add(nameAt: number, nameEnd: number, valueAt: number, valueEnd: number): boolean {
+    const { offsets, text, count } = this;
+    let hasEscape = false;
+    for (let i = nameAt; i < nameEnd; i++) if (text.charCodeAt(i) === BACKSLASH) hasEscape = true;
+    const name = hasEscape ? (JSON.parse(text.slice(nameAt - 1, nameEnd + 1)) as string) : undefined;
+    for (let k = 0; k < count; k++) {
+      if (name !== undefined || this.escaped?.has(k)) {
+        if (this.name(k) === (name ?? text.slice(nameAt, nameEnd))) return false;
+      } else if (this.sameText(k, nameAt, nameEnd)) return false;
+    }
+    if (count === MAX_FIELDS) return false;
+    const at = count * OFFSETS;
+    offsets[at] = nameAt;
+    offsets[at + 1] = nameEnd;
+    offsets[at + 2] = valueAt;
+    offsets[at + 3] = valueEnd;
+    if (name !== undefined) {
+      this.escaped ??= new Map();
+      this.escaped.set(count, name);
+    }
+    this.count = count + 1;
+    return true;
+  }
+
+  private isNamed(i: number, name: string): boolean {
+    if (this.escaped?.has(i)) return this.escaped.get(i) === name;
+    const from = this.offsets[i * OFFSETS] as number;
+    const length = (this.offsets[i * OFFSETS + 1] as number) - from;
+    if (length !== name.length) return false;
+    for (let k = 0; k < length; k++) if (this.text.charCodeAt(from + k) !== name.charCodeAt(k)) return false;
+    return true;
+  }
+
+  private sameText(i: number, from: number, to: number): boolean {
+    const start = this.offsets[i * OFFSETS] as number;
+    if ((this.offsets[i * OFFSETS + 1] as number) - start !== to - from) return false;
+    for (let k = 0; k < to - from; k++) {
+      if (this.text.charCodeAt(start + k) !== this.text.charCodeAt(from + k)) return false;
+    }
+    return true;
   }
 }
 
@@ -54,12 +123,20 @@ function isHex(c: number): boolean {
   return (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66);
 }
 
+/** All bits of all characters of the strings of the text that is being scanned. */
+let bitsOfStrings = 0;
+
 /** `from` is the offset behind the opening quote. */
 function scanString(text: string, from: number): number {
   const end = text.length;
+  let bits = 0;
   for (let i = from; i < end; i++) {
     const c = text.charCodeAt(i);
-    if (c === QUOTE) return i + 1;
+    if (c === QUOTE) {
+      bitsOfStrings |= bits;
+      return i + 1;
+    }
+    bits |= c;
     if (c < 0x20) return wrong(i);
     if (c !== BACKSLASH) continue;
     switch (text.charCodeAt(++i)) {
@@ -198,14 +275,21 @@ function failure(text: string, offset: number): ScanFailure {
  * two readers could otherwise see two different frames in one text.
  */
 export function scanFields(text: string, into: RawFields): ScanFailure | undefined {
-  into.count = 0;
+  bitsOfStrings = 0;
+  into.begin(text);
+  const failed = scanMembers(text, into);
+  into.beyondAscii = bitsOfStrings > 0x7f;
+  return failed;
+}
+
+function scanMembers(text: string, into: RawFields): ScanFailure | undefined {
   let i = skipSpace(text, 0);
   if (text.charCodeAt(i) !== OPEN_BRACE) return { message: 'expected a JSON object', at: i };
   i = skipSpace(text, i + 1);
   if (text.charCodeAt(i) === CLOSE_BRACE) i++;
   else {
     for (;;) {
-      const nameAt = i;
+      const nameAt = i + 1;
       const valueAt = scanName(text, i);
       if (valueAt < 0) return failure(text, valueAt);
       const end = scanValue(text, valueAt);
@@ -213,17 +297,7 @@ export function scanFields(text: string, into: RawFields): ScanFailure | undefin
       // between name and value stand only the quote, white space and the colon
       let nameEnd = valueAt - 1;
       while (text.charCodeAt(nameEnd) !== QUOTE) nameEnd--;
-      let name = text.slice(nameAt + 1, nameEnd);
-      if (name.includes('\\')) name = JSON.parse(`"${name}"`) as string;
-      const n = into.count;
-      for (let k = 0; k < n; k++) {
-        if (into.names[k] === name)
-          return { message: `the member ${JSON.stringify(name)} stands twice`, at: nameAt };
-      }
-      if (n === MAX_FIELDS) return { message: `more than ${MAX_FIELDS} members in one object`, at: nameAt };
-      into.names[n] = name;
-      into.values[n] = text.slice(valueAt, end);
-      into.count = n + 1;
+      if (!into.add(nameAt, nameEnd, valueAt, end)) return refused(text, into, nameAt, nameEnd);
       i = skipSpace(text, end);
       const c = text.charCodeAt(i);
       if (c === CLOSE_BRACE) {
@@ -236,6 +310,12 @@ export function scanFields(text: string, into: RawFields): ScanFailure | undefin
   }
   i = skipSpace(text, i);
   return i < text.length ? failure(text, wrong(i)) : undefined;
+}
+
+function refused(text: string, { count }: RawFields, nameAt: number, nameEnd: number): ScanFailure {
+  const at = nameAt - 1;
+  if (count === MAX_FIELDS) return { message: `more than ${MAX_FIELDS} members in one object`, at };
+  return { message: `the member ${text.slice(at, nameEnd + 1)} stands twice`, at };
 }
 
 /** Scans a text that must be one JSON array and returns the raw text of its elements. */

@@ -6,7 +6,7 @@ function fieldsOf(text: string): Record<string, string> | undefined {
   const fields = new RawFields();
   if (scanFields(text, fields)) return undefined;
   return Object.fromEntries(
-    fields.names.slice(0, fields.count).map((name, i) => [name, fields.values[i] as string]),
+    Array.from({ length: fields.count }, (_, i) => [fields.name(i), fields.value(i)]),
   );
 }
 
@@ -46,6 +46,21 @@ describe('scanFields', () => {
     expect(fieldsOf('{"a":1,"b":2,"a":1}')).toBeUndefined();
     expect(fieldsOf('{"a":1,"\\u0061":1}')).toBeUndefined();
     expect(fieldsOf('{"x":{"a":1,"a":1}}')).toBeDefined();
+  });
+
+  it('finds a member by its name, also one written with escapes, and says whether a string is beyond ASCII', () => {
+    const fields = new RawFields();
+    expect(scanFields('{"\\u0061b":1,"a":"x","ab2":[2]}', fields)).toBeUndefined();
+    expect([fields.get('ab'), fields.get('a'), fields.get('ab2'), fields.get('b')]).toEqual([
+      '1',
+      '"x"',
+      '[2]',
+      undefined,
+    ]);
+    expect(fields.beyondAscii).toBe(false);
+    expect(scanFields('{"a":{"b":"é"}}', fields)).toBeUndefined();
+    expect(fields.beyondAscii).toBe(true);
+    expect(fields.get('ab')).toBeUndefined();
   });
 
   it('names what was wrong and where', () => {

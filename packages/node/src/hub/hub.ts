@@ -104,7 +104,7 @@ export class Hub implements LocalChannels {
       }
       if (ordered === 'elsewhere') channel.remember(delivery);
     }
-    const text = messageFrame(channel.quoted, delivery);
+    const text = messageFrame(channel.messageHead, delivery);
     const { sessions } = channel;
     for (const session of sessions) session.deliver(channel, text);
     this.delivered += sessions.length;

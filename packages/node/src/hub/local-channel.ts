@@ -1,6 +1,7 @@
 import type { Position } from '@ringway/protocol';
 import { keyPoint } from '@ringway/ring';
 import type { Delivery } from '../router/port.ts';
+import { messageHead } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
 import { quote } from '../text.ts';
 
@@ -20,8 +21,6 @@ const NOBODY: Session[] = [];
 /** A channel with sessions on this node. */
 export class LocalChannel {
   readonly name: string;
-  /** The name as a JSON string on the wire. */
-  readonly quoted: string;
   /** The name's place on the ring. */
   readonly point: number;
   sessions: Session[] = NOBODY;
@@ -31,6 +30,7 @@ export class LocalChannel {
   position: Position | undefined;
   /** Whether a hole is being read from the log; what comes meanwhile is passed by, and asks for another look. */
   filling: 'no' | 'reading' | 'again' = 'no';
+  private head: string | undefined;
   private recent: string[] | undefined;
   private recentAt = 0;
   /** After a change of epoch the new home's log may hold what the old one had sent already: so many are compared. */
@@ -40,8 +40,13 @@ export class LocalChannel {
     this.name = name;
     // written out, so that the array has room for one: most channels have one session
     this.joiners = [first];
-    this.quoted = quote(name);
     this.point = keyPoint(name);
+  }
+
+  /** What every `message` frame of the channel begins with; made when the first is. */
+  get messageHead(): string {
+    this.head ??= messageHead(quote(this.name));
+    return this.head;
   }
 
   /** The stream goes on in another epoch. */

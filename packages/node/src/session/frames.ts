@@ -42,10 +42,15 @@ let lastEpoch = '';
 let positionHead = '';
 let previousHead = '';
 
-/** A `message` frame. `channel` is the channel's name as a JSON string on the wire. */
-export function messageFrame(channel: string, delivery: Delivery): string {
+/** What every `message` frame of a channel begins with. `channel` is its name as a JSON string on the wire. */
+export function messageHead(channel: string): string {
+  return `{"type":"message","channel":${channel},"id":`;
+}
+
+/** A `message` frame. `begin` is the channel's {@link messageHead}. */
+export function messageFrame(begin: string, delivery: Delivery): string {
   const { id, from, data, position, previous } = delivery;
-  const head = `{"type":"message","channel":${channel},"id":${id}`;
+  const head = begin + id;
   if (!position || !previous) return framed(`${head},"from":${from},"data":${data}}`);
   if (position.epoch !== lastEpoch) {
     lastEpoch = position.epoch;

@@ -63,9 +63,10 @@ export class Input {
         'bad_frame',
         'a binary message; expected a text message with a JSON object',
       );
-    if (!isUtf8(data)) return this.refuse(session, 'bad_frame', 'not valid UTF-8');
     const { fields } = this;
     const failure = scanFields(data.toString('latin1'), fields);
+    // beyond ASCII only strings can be; outside of them the scanner has refused it
+    if (fields.beyondAscii && !isUtf8(data)) return this.refuse(session, 'bad_frame', 'not valid UTF-8');
     if (failure) return this.refuse(session, 'bad_frame', failure.message);
     switch (fields.get('type')) {
       case '"publish"':

@@ -75,7 +75,7 @@ export function replay(
     for (let i = from; i < messages.length; i++) {
       if (session.waitingBytes > context.highWaterBytes) return drained(() => write(messages, i, last));
       const message = messages[i] as Delivery;
-      session.send(messageFrame(channel.quoted, message));
+      session.send(messageFrame(channel.messageHead, message));
       last = message.position ?? last;
     }
     if (channel.position && samePosition(last, channel.position)) finish(last);
