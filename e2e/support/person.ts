@@ -48,10 +48,23 @@ export class Person {
 
   /** Resolves with the message that says this, once it has come. */
   async hears(data: unknown, timeout = 15_000): Promise<Message> {
-    return waitFor(() => this.messages.find((message) => isDeepStrictEqual(message.data, data)), {
-      timeout,
-      message: `${this.userId} hears ${JSON.stringify(data)}`,
-    });
+    try {
+      return await waitFor(() => this.messages.find((message) => isDeepStrictEqual(message.data, data)), {
+        timeout,
+        message: `${this.userId} hears ${JSON.stringify(data)}`,
+      });
+    } catch (cause) {
+      throw new Error(`what ${this.userId} saw: ${this.story()}`, { cause });
+    }
+  }
+
+  /** Everything that happened to it, for messages. */
+  story(): string {
+    const { messages, gaps, states, client } = this;
+    const errors = this.errors.map(({ name, message }) => `${name}: ${message}`);
+    const position = client.position(`user:${this.userId}`);
+    const heard = messages.slice(-20).map((message) => [message.data, message.position]);
+    return JSON.stringify({ session: client.session, position, states, gaps, errors, heard });
   }
 
   /** Resolves when the session stands on that node. */
