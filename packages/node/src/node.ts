@@ -313,7 +313,8 @@ class Parts {
       await bounded(registration.leave(), settings.stopGrace / 3, 'leaving the ring', logger);
     }
     const before = this.sessions.size;
-    await this.sessions.closeAll('going_away', Math.min(settings.stopSpread, deadline - performance.now()));
+    const spread = Math.max(0, Math.min(settings.stopSpread, deadline - performance.now()));
+    await this.sessions.closeAll('going_away', spread);
     logger.info({ sessions: before }, 'all sessions were asked to go elsewhere');
     if (registration) {
       await bounded(registration.deregister(), settings.stopGrace / 3, 'deregistering', logger);

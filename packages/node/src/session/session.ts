@@ -145,8 +145,9 @@ export class Session {
 
   /** Says why, and ends the connection. Called by the host, which forgets the session. */
   end(name: CloseName): void {
-    this.flush();
+    // before the last write: one that is too much for the client must not end the session once more
     this.state = 'closed';
+    this.flush();
     const { code } = CLOSE[name];
     this.socket.resume();
     this.socket.close(code, name);
