@@ -83,6 +83,8 @@ class RingwayNode extends BasicService implements Node {
       stopping: () => parts.stop(),
     });
     this.parts = parts;
+    // what goes wrong with the stopping is told to whoever waits for it
+    parts.onReplaced = () => void this.stop().catch(() => {});
     this.id = options.settings.nodeId;
     this.incarnation = parts.incarnation;
   }
@@ -107,6 +109,8 @@ class Parts {
   readonly incarnation = newIncarnation(Date.now());
   readonly sessions: Sessions;
   addresses: Addresses | undefined;
+  /** Another start under this id has taken the place in the ring: this one is to end. */
+  onReplaced: () => void = () => {};
   private readonly options: NodeOptions;
   private readonly logger: Logger;
   private readonly membership: Membership;
@@ -297,8 +301,11 @@ class Parts {
     this.registration = await this.membership.register(this.member(this.addresses), {
       lost: () => this.logger.warn('the registry has lost this node, registering again'),
       restored: () => this.logger.info('registered again'),
-      replaced: (incarnation) =>
-        this.logger.error({ incarnation }, 'another start of this node has replaced this one'),
+      replaced: (incarnation) => {
+        this.logger.error({ incarnation }, 'another start of this node has replaced this one, stopping');
+        this.router.abdicate();
+        this.onReplaced();
+      },
     });
     this.logger.info({ ...this.addresses, incarnation: this.incarnation }, 'the node runs');
   }

@@ -191,6 +191,50 @@ describe('a node that is dialled', () => {
     expect((await alice.next('published')).reached).toBe(1);
   });
 
+  it('leaves the links of two starts of one node alone: they would end each other without end', async () => {
+    const dialAs = (incarnation: string) =>
+      dial({ ...peerHeaders(node, 'node-9'), 'x-ringway-incarnation': incarnation });
+    const [first, second] = [dialAs('i1'), dialAs('i2')];
+    await Promise.all([first.answered, second.answered]);
+    const again = dialAs('i2');
+    await again.answered;
+    await second.closed;
+    for (const link of [first, again]) {
+      link.socket.send(batch(encodeControl({ t: 'heartbeat', unheard: [], echo: true })));
+      await waitFor(() => link.control('heartbeat').length === 1, 'the echo');
+    }
+  });
+
+  it('takes no interest any more from a link that it has just given up', async () => {
+    const publish = async (body: object[]) => {
+      const answer = await fetch(`${node.addresses.internalUrl}/publish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${cluster.token(node)}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return (await answer.json()) as { reached: number }[];
+    };
+    const long = Array.from({ length: 20 }, () => ({ to: 'group:long', data: 'x'.repeat(45_000) }));
+    for (let i = 0; i < 15; i++) await publish(long);
+    const peer = dial(peerHeaders(node, 'node-9'));
+    await peer.answered;
+    const links = async () => labelled(await metrics(node), 'ringway_refused_total', 'reason', 'peer');
+    const before = await links();
+    peer.socket.pause();
+    const position = { epoch: 'another', seq: 0 };
+    // what the first is given is more than may wait, so that the link ends before the second is read
+    peer.socket.send(
+      batch(
+        encodeControl({ t: 'interest', correlation: 1, channel: 'group:long', sessions: 1, position }),
+        encodeControl({ t: 'interest', correlation: 2, channel: 'group:late', sessions: 1 }),
+      ),
+    );
+    await waitFor(async () => (await links()) > before, 'the link to be given up');
+    expect(await publish([{ to: 'group:late', data: 1 }])).toMatchObject([{ reached: 0 }]);
+    peer.socket.resume();
+    await peer.closed;
+  });
+
   it('gives a peer up that does not read, in bounded memory', async () => {
     const peer = dial(peerHeaders(node, 'node-9'));
     await peer.answered;

@@ -19,15 +19,18 @@ export interface InboundContext {
 /** A link that a peer dialled: its requests come in on it, and answers and deliveries to it go out. */
 export class Inbound {
   readonly nodeId: string;
+  /** The start of the peer that dialled; empty where it does not say. */
+  readonly incarnation: string;
   private readonly socket: WebSocket;
   private readonly context: InboundContext;
   private readonly writer: BatchWriter;
   private alive = true;
   private heardAt: number;
 
-  constructor(nodeId: string, socket: WebSocket, context: InboundContext) {
+  constructor(nodeId: string, incarnation: string, socket: WebSocket, context: InboundContext) {
     this.heardAt = context.now();
     this.nodeId = nodeId;
+    this.incarnation = incarnation;
     this.socket = socket;
     this.context = context;
     this.writer = new BatchWriter(

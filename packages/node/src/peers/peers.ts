@@ -51,6 +51,8 @@ export interface PeersOptions {
 
 /** How often a congested link is looked at, in milliseconds. */
 const RELIEF_MS = 10;
+/** Names the dialler's start: two of one node, such as one that was thought dead, must not end each other's links. */
+const INCARNATION_HEADER = 'x-ringway-incarnation';
 /** Names the dialler's link timeout, which may not be this node's. */
 const TIMEOUT_HEADER = 'x-ringway-link-timeout';
 /** Longest link timeout that a dialler may name, in milliseconds: what it holds is not kept for it for ever. */
@@ -166,12 +168,14 @@ export class Peers {
       return;
     }
     const nodeId = verified.claims.sub;
+    const incarnation = String(request.headers[INCARNATION_HEADER] ?? '');
     const named = Number(request.headers[TIMEOUT_HEADER]);
     const silentMs = named > 0 ? Math.min(named, MAX_TIMEOUT_MS) : this.options.linkTimeoutMs;
     this.server.handleUpgrade(request, socket, head, (ws) => {
       // a node dials once: it has given up the link that it had, even where no sign of that has come
-      for (const before of [...this.inbound]) if (before.nodeId === nodeId) before.close();
-      const link = new Inbound(nodeId, ws, {
+      for (const before of [...this.inbound])
+        if (before.nodeId === nodeId && before.incarnation === incarnation) before.close();
+      const link = new Inbound(nodeId, incarnation, ws, {
         checksum: this.options.checksum,
         now: this.options.now,
         silentMs,
@@ -278,6 +282,7 @@ export class Peers {
     const headers = {
       authorization: `Bearer ${token}`,
       'x-ringway-nonce': nonce,
+      [INCARNATION_HEADER]: self.incarnation,
       [TIMEOUT_HEADER]: String(linkTimeoutMs),
     };
     if (connect) return connect(url, headers);

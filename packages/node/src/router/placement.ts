@@ -31,6 +31,7 @@ export class Placement {
   private full: Ring<Member>;
   private living: Ring<Member>;
   private admitted = true;
+  private abdicated = false;
 
   constructor(selfId: string, hearing: Hearing, ring: Ring<Member>) {
     this.selfId = selfId;
@@ -57,9 +58,15 @@ export class Placement {
             ring.members.filter((member) => !down.has(member.id)),
             { previous: before, index: ring.version.index },
           );
-    this.admitted = this.hearing.hearsHalf();
+    this.admitted = !this.abdicated && this.hearing.hearsHalf();
     this.places.clear();
     return { moved: movedRanges(before, this.living), readmitted: this.admitted && !wasAdmitted };
+  }
+
+  /** Another start of this node has taken its place in the ring: this one is home of nothing any more. */
+  abdicate(): void {
+    this.abdicated = true;
+    this.admitted = false;
   }
 
   /** `nowhere`: nobody is left, or this node would be home but does not hear half of the ring, and so must not act. */

@@ -128,6 +128,12 @@ export class RingRouter implements Router, PeerUser {
     this.review(ring);
   }
 
+  /** Another start of this node has its place now: what would be ordered here as well would reach nobody there. */
+  abdicate(): void {
+    this.placement.abdicate();
+    this.home.dropChannels(() => true);
+  }
+
   get ring(): Ring<Member> {
     return this.placement.ring;
   }
