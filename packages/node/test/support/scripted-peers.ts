@@ -18,6 +18,9 @@ import type { LocalChannels } from '../../src/router/port.ts';
 import { RingRouter } from '../../src/router/ring-router.ts';
 import { clusterKeys } from './cluster.ts';
 
+/** How long the router waits for a home, in milliseconds. */
+export const HOME_TIMEOUT = 2_000;
+
 /** A publish or a list that came to a peer and is not answered. */
 export interface Asked {
   readonly socket: ScriptedSocket;
@@ -49,14 +52,15 @@ export class ScriptedSocket implements SocketLike {
 
   constructor(peer: ScriptedPeer, nonce: string) {
     this.peer = peer;
-    queueMicrotask(() => {
+    // behind the turn in which it was dialled, so that whoever dialled listens by then
+    setTimeout(() => {
       if (peer.broken) return this.end();
       this.readyState = 1;
       this.emit(this.onopen, {});
       const { id, incarnation } = peer.member;
       const proof = hmacSigner(clusterKeys, 'ringway-peer').sign(`${nonce}\n${id}\n${incarnation}`);
       this.say(encodeControl({ t: 'hello', nodeId: id, incarnation, proof }));
-    });
+    }, 0);
   }
 
   send(data: string | Uint8Array): void {
@@ -201,7 +205,7 @@ export class LoneRouter {
         now,
       }),
       tenures,
-      homeTimeoutMs: 2_000,
+      homeTimeoutMs: HOME_TIMEOUT,
       maxWaitingBytes: 16_000_000,
       now,
     });
