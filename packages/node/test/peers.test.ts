@@ -1,14 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Member, memoryMembership } from '@ringway/membership';
 import { hmacSigner, KeyFamily, mintClusterToken } from '@ringway/service';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { Node } from '../src/index.ts';
 import {
-  batchHeader,
-  type Control,
   decodeBatch,
   encodeControl,
   encodeList,
@@ -17,50 +15,10 @@ import {
   type PeerRecord,
 } from '../src/peers/wire.ts';
 import { clusterKeys, labelled, metric, metrics, TestCluster, waitFor } from './support/cluster.ts';
+import { batch, Dialler, NONCE, peerHeaders } from './support/dialler.ts';
 import { ProxiedCluster } from './support/proxied-cluster.ts';
 
-const NONCE = 'nonce-nonce-nonce-0001';
 const foreign = KeyFamily.parse('RINGWAY_CLUSTER_KEYS', 'another-key-another-key-another-key-01');
-
-function batch(...records: string[]): Buffer {
-  return Buffer.from(batchHeader('checksum') + records.join(''), 'latin1');
-}
-
-/** Who dials a node as a peer does. */
-class Dialler {
-  readonly socket: WebSocket;
-  readonly records: PeerRecord[] = [];
-  /** 101, or the status of the refusal. */
-  readonly answered: Promise<number>;
-  readonly closed: Promise<unknown>;
-
-  constructor(node: Node, headers: Record<string, string>) {
-    this.socket = new WebSocket(`${node.addresses.internalUrl.replace('http', 'ws')}/peer`, { headers });
-    this.answered = new Promise((resolve) => {
-      this.socket.on('upgrade', () => resolve(101));
-      this.socket.on('unexpected-response', (request, response: IncomingMessage) => {
-        resolve(response.statusCode ?? 0);
-        request.destroy();
-      });
-    });
-    this.closed = new Promise((resolve) => this.socket.once('close', resolve));
-    this.socket.on('error', () => {});
-    this.socket.on('message', (data: Buffer) => this.records.push(...decodeBatch(data).records));
-  }
-
-  control<T extends Control['t']>(t: T): Extract<Control, { t: T }>[] {
-    return this.records.flatMap((record) =>
-      record.kind === KIND.control && record.control.t === t
-        ? [record.control as Extract<Control, { t: T }>]
-        : [],
-    );
-  }
-}
-
-function peerHeaders(node: Node, sub: string): Record<string, string> {
-  const token = mintClusterToken(clusterKeys, { iss: 'ringway', sub, aud: node.id, scope: 'peer' });
-  return { authorization: `Bearer ${token}`, 'x-ringway-nonce': NONCE };
-}
 
 describe('a node that is dialled', () => {
   let cluster: TestCluster;
@@ -203,36 +161,6 @@ describe('a node that is dialled', () => {
       link.socket.send(batch(encodeControl({ t: 'heartbeat', unheard: [], echo: true })));
       await waitFor(() => link.control('heartbeat').length === 1, 'the echo');
     }
-  });
-
-  it('takes no interest any more from a link that it has just given up', async () => {
-    const publish = async (body: object[]) => {
-      const answer = await fetch(`${node.addresses.internalUrl}/publish`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${cluster.token(node)}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
-      return (await answer.json()) as { reached: number }[];
-    };
-    const long = Array.from({ length: 20 }, () => ({ to: 'group:long', data: 'x'.repeat(45_000) }));
-    for (let i = 0; i < 15; i++) await publish(long);
-    const peer = dial(peerHeaders(node, 'node-9'));
-    await peer.answered;
-    const links = async () => labelled(await metrics(node), 'ringway_refused_total', 'reason', 'peer');
-    const before = await links();
-    peer.socket.pause();
-    const position = { epoch: 'another', seq: 0 };
-    // what the first is given is more than may wait, so that the link ends before the second is read
-    peer.socket.send(
-      batch(
-        encodeControl({ t: 'interest', correlation: 1, channel: 'group:long', sessions: 1, position }),
-        encodeControl({ t: 'interest', correlation: 2, channel: 'group:late', sessions: 1 }),
-      ),
-    );
-    await waitFor(async () => (await links()) > before, 'the link to be given up');
-    expect(await publish([{ to: 'group:late', data: 1 }])).toMatchObject([{ reached: 0 }]);
-    peer.socket.resume();
-    await peer.closed;
   });
 
   it('gives a peer up that does not read, in bounded memory', async () => {

@@ -2,12 +2,18 @@ import type { Position } from '@ringway/protocol';
 import type { Log, LoggedMessage, LogRead } from '../log/port.ts';
 import { encodeControl, encodeDeliver } from '../peers/wire.ts';
 import type { LocalChannels, Message, Outcome } from './port.ts';
+import { pageOf } from './remote-reads.ts';
 import { whenever } from './whenever.ts';
 
 /** A node with subscribers of a channel, as its home reaches it: by the link on which it said so. */
 export interface Holder {
+  /** The link stands. Once it does not, its interest is dropped, and none must come behind that. */
+  readonly open: boolean;
   send(record: string): void;
 }
+
+/** So many characters of a backlog a holder is sent unasked: more at once could be more than its link may hold. */
+const BACKLOG_LENGTH = 64 * 1024;
 
 const FAILED_UNKNOWN: Outcome = Object.freeze({ kind: 'failed', code: 'unknown' });
 const FAILED_CONFLICT: Outcome = Object.freeze({ kind: 'failed', code: 'id_conflict' });
@@ -69,7 +75,7 @@ export class Home {
 
   /**
    * A holder takes the channel from a position on. `accepted` gets the position from which its stream begins; what the
-   * log holds behind it follows at once, then what comes.
+   * log holds behind it follows at once (of much of it, the beginning and the newest), then what comes.
    */
   register(
     holder: Holder,
@@ -82,6 +88,7 @@ export class Home {
     whenever(
       this.history(channel, since),
       (read) => {
+        if (!holder.open) return;
         let holders = this.interests.get(channel);
         if (!holders) {
           holders = new Map();
@@ -89,7 +96,11 @@ export class Home {
         }
         holders.set(holder, sessions);
         accepted(read.start);
-        for (const message of read.messages)
+        const { messages } = read;
+        const page = pageOf(messages, messages.length, BACKLOG_LENGTH);
+        // of a long backlog the newest comes at once: before it the holder sees a hole, and reads that page by page
+        const newest = page.length < messages.length ? messages.slice(-1) : [];
+        for (const message of [...page, ...newest])
           holder.send(encodeDeliver({ ...message, correlation: 0, channel }));
       },
       failed,

@@ -71,9 +71,14 @@ export class RemoteReads {
  */
 const PAGE_LENGTH = 512 * 1024;
 
-function pageOf(messages: readonly LoggedMessage[], limit: number): readonly LoggedMessage[] {
+/** The first messages: at most so many, and none more once they are so long. */
+export function pageOf(
+  messages: readonly LoggedMessage[],
+  limit: number,
+  pageLength: number,
+): readonly LoggedMessage[] {
   let count = 0;
-  for (let length = 0; count < messages.length && count < limit && length < PAGE_LENGTH; count++) {
+  for (let length = 0; count < messages.length && count < limit && length < pageLength; count++) {
     length += messages[count]?.data.length ?? 0;
   }
   return count === messages.length ? messages : messages.slice(0, count);
@@ -92,7 +97,7 @@ export function answerRead(
   whenever(
     last === undefined ? log.read(channel, since, limit) : log.tail(channel, last),
     ({ start, messages }) => {
-      for (const message of pageOf(messages, limit))
+      for (const message of pageOf(messages, limit, PAGE_LENGTH))
         from.send(encodeDeliver({ ...message, correlation, channel }));
       from.send(encodeControl({ t: 'readEnd', correlation, start }));
     },

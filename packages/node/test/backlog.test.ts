@@ -1,0 +1,70 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Node } from '../src/index.ts';
+import { encodeControl, KIND } from '../src/peers/wire.ts';
+import { labelled, metrics, TestCluster, waitFor } from './support/cluster.ts';
+import { batch, Dialler, peerHeaders } from './support/dialler.ts';
+
+describe('the home of a channel with a long backlog', () => {
+  let cluster: TestCluster;
+  let node: Node;
+  const diallers: Dialler[] = [];
+  const position = { epoch: 'another', seq: 0 };
+  const publish = async (body: object[]) => {
+    const answer = await fetch(`${node.addresses.internalUrl}/publish`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${cluster.token(node)}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return (await answer.json()) as { reached: number }[];
+  };
+  beforeAll(async () => {
+    cluster = await TestCluster.start(1, { RINGWAY_PEER_WAITING_BYTES: '1048576' });
+    node = cluster.node('node-1');
+    const long = Array.from({ length: 20 }, () => ({ to: 'group:long', data: 'x'.repeat(45_000) }));
+    for (let i = 0; i < 15; i++) await publish(long);
+  });
+
+  afterEach(() => {
+    for (const dialler of diallers.splice(0)) dialler.socket.terminate();
+  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
+
+  async function dial(): Promise<Dialler> {
+    const dialler = new Dialler(node, peerHeaders(node, 'node-9'));
+    diallers.push(dialler);
+    await dialler.answered;
+    return dialler;
+  }
+
+  it('gives a holder its beginning and the newest message, for the rest to be read as a hole', async () => {
+    const peer = await dial();
+    peer.socket.send(
+      batch(encodeControl({ t: 'interest', correlation: 1, channel: 'group:long', sessions: 1, position })),
+    );
+    const delivered = () => peer.records.filter(({ kind }) => kind === KIND.deliver);
+    await waitFor(() => delivered().length === 3, 'the messages');
+    const start = peer.control('interested')[0]?.start?.seq ?? Number.NaN;
+    expect(delivered().map((record) => 'position' in record && record.position?.seq)).toEqual([
+      start + 1,
+      start + 2,
+      start + 300,
+    ]);
+  });
+
+  it('takes no interest any more from a link that it has given up over that', async () => {
+    const givenUp = async () => labelled(await metrics(node), 'ringway_refused_total', 'reason', 'peer');
+    const before = await givenUp();
+    const peer = await dial();
+    peer.socket.pause();
+    // the answers to the reads are more than may wait, so that the link ends before the interest is looked at
+    const reads = Array.from({ length: 40 }, (_, i) =>
+      encodeControl({ t: 'read', correlation: i + 1, channel: 'group:long', since: position, limit: 300 }),
+    );
+    const interest = encodeControl({ t: 'interest', correlation: 99, channel: 'group:late', sessions: 1 });
+    peer.socket.send(batch(...reads, interest));
+    await waitFor(async () => (await givenUp()) > before, 'the link to be given up');
+    expect(await publish([{ to: 'group:late', data: 1 }])).toMatchObject([{ reached: 0 }]);
+    peer.socket.resume();
+    await peer.closed;
+  });
+});
