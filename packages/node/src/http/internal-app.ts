@@ -17,6 +17,7 @@ import type { Registry } from 'prom-client';
 import type { Outcome, Router } from '../router/port.ts';
 import { jsonFromWire, quote } from '../text.ts';
 import { type BadOrder, type PublishOrder, readPublishBody } from './publish-body.ts';
+import { refuse } from './refuse.ts';
 
 export interface InternalAppOptions {
   readonly nodeId: string;
@@ -55,14 +56,22 @@ class HttpProblem extends Error {
  * reached from outside.
  */
 export function internalApp(options: InternalAppOptions): FastifyInstance {
-  const app = fastify({
-    ...(options.tls ? { https: options.tls } : {}),
+  const limits = {
+    headersTimeout: options.headerTimeoutMs,
+    maxHeaderSize: 8 * 1024,
+    connectionsCheckingInterval: Math.min(1_000, options.headerTimeoutMs),
+  };
+  const settings = {
+    // with https the settings of http are not looked at
+    ...(options.tls
+      ? { https: { ...limits, ...options.tls, handshakeTimeout: options.headerTimeoutMs } }
+      : { http: limits }),
     logger: false,
     bodyLimit: options.bodyBytes,
     forceCloseConnections: true,
     requestTimeout: 30_000,
-    http: { headersTimeout: options.headerTimeoutMs, maxHeaderSize: 8 * 1024 },
-  } as { logger: false });
+  };
+  const app = fastify(settings as { logger: false });
   app.removeAllContentTypeParsers();
   // bodies stay bytes: `data` is passed on as it was written
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
@@ -77,7 +86,7 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
   (app.server as Server).on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     if (request.url?.split('?')[0] === HTTP.peer) options.acceptPeer(request, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else refuse(socket, 404);
   });
 
   app.get(HTTP.healthz, () => ({ status: 'ok', nodeId: options.nodeId }));

@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HTTP, SUBPROTOCOL } from '@ringway/protocol';
 import { type Address, originAllowed, type TlsMaterial } from '@ringway/service';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { destroy, refuse } from './refuse.ts';
 
 const MAX_HEADER_BYTES = 8 * 1024;
 /** How long the answer to a close is waited for: a session that has ended is counted nowhere, so it must not linger. */
@@ -65,9 +66,7 @@ export class PublicListener {
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
     this.server.on('clientError', (_error, socket: Socket) => {
       options.onRefused('malformed');
-      if (socket.writable)
-        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      else socket.destroy();
+      refuse(socket, 400);
     });
     this.server.on('tlsClientError', () => options.onRefused('tls'));
   }
@@ -138,13 +137,6 @@ export class PublicListener {
 
   private refuse(socket: Duplex, status: number, reason: string): void {
     this.options.onRefused(reason);
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-    );
+    refuse(socket, status);
   }
-}
-
-/** Not a closure: one that stands as long as the session would keep the request alive with it. */
-function destroy(this: Duplex): void {
-  this.destroy();
 }

@@ -11,6 +11,7 @@ import {
   verifyClusterToken,
 } from '@ringway/service';
 import { WebSocket, WebSocketServer } from 'ws';
+import { refuse } from '../http/refuse.ts';
 import { Hearing } from './hearing.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
@@ -164,7 +165,7 @@ export class Peers {
       : undefined;
     if (!verified?.ok || typeof nonce !== 'string' || nonce.length < 16 || nonce.length > 128) {
       this.options.onRefused(verified && !verified.ok ? verified.reason : 'unauthenticated', 'unknown');
-      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      refuse(socket, 401);
       return;
     }
     const nodeId = verified.claims.sub;
