@@ -11,6 +11,8 @@ import { whenever } from './whenever.ts';
 interface Guest {
   readonly channel: string;
   sessions: number;
+  /** How many sessions the home was told of. */
+  told: number;
   /** The link on which the interest stands, or was asked for; undefined while no home can be asked. */
   link: Outbound | undefined;
   correlation: number;
@@ -66,7 +68,7 @@ export class Holding {
       return;
     }
     const first = { answer, deadline: this.now() + this.timeoutMs };
-    const guest: Guest = { channel, sessions, link: undefined, correlation: 0, live: false, first };
+    const guest: Guest = { channel, sessions, told: 0, link: undefined, correlation: 0, live: false, first };
     this.guests.set(channel, guest);
     this.ask(guest);
   }
@@ -75,7 +77,7 @@ export class Holding {
     const guest = this.guests.get(channel);
     if (!guest) return;
     guest.sessions = sessions;
-    if (guest.live) guest.link?.send(encodeControl({ t: 'sessions', channel, sessions }));
+    if (guest.live) this.recount(guest);
   }
 
   unsubscribe(channel: string): void {
@@ -96,7 +98,15 @@ export class Holding {
       if (!guest) {
         // not known yet: its first registration is under way
         if (position === undefined) continue;
-        guest = { channel, sessions, link: undefined, correlation: 0, live: false, first: undefined };
+        guest = {
+          channel,
+          sessions,
+          told: 0,
+          link: undefined,
+          correlation: 0,
+          live: false,
+          first: undefined,
+        };
         this.guests.set(channel, guest);
       }
       if (place.kind === 'self') this.takeOver(guest);
@@ -136,6 +146,7 @@ export class Holding {
       return;
     }
     guest.live = true;
+    if (guest.told !== guest.sessions) this.recount(guest);
     this.began(guest, start);
   }
 
@@ -163,6 +174,7 @@ export class Holding {
     if (!link?.open) return;
     this.correlation = (this.correlation % 0xffff_fffe) + 1;
     guest.link = link;
+    guest.told = guest.sessions;
     guest.correlation = this.correlation;
     this.asked.set(guest.correlation, guest);
     const { channel, sessions, correlation } = guest;
@@ -170,6 +182,12 @@ export class Holding {
     link.send(
       encodeControl({ t: 'interest', correlation, channel, sessions, ...(position ? { position } : {}) }),
     );
+  }
+
+  private recount(guest: Guest): void {
+    const { channel, sessions, link } = guest;
+    guest.told = sessions;
+    link?.send(encodeControl({ t: 'sessions', channel, sessions }));
   }
 
   /** Takes the interest back from where it stands or was asked for. */

@@ -7,6 +7,7 @@ import { Tenures } from '../../src/log/tenures.ts';
 import { Peers } from '../../src/peers/peers.ts';
 import {
   batchHeader,
+  type Control,
   decodeBatch,
   encodeAnswer,
   encodeControl,
@@ -67,6 +68,7 @@ export class ScriptedSocket implements SocketLike {
     for (const record of decodeBatch(Buffer.from(data as Uint8Array)).records) {
       if (record.kind === KIND.publish || record.kind === KIND.list) this.peer.take(this, record);
       else if (record.kind === KIND.control && record.control.t === 'heartbeat') this.peer.heartbeat(this);
+      else if (record.kind === KIND.control) this.peer.controls.push(record.control);
     }
   }
 
@@ -104,6 +106,8 @@ export class ScriptedPeer {
   /** Whom it says that it does not hear. */
   unheard: string[] = [];
   readonly asked: Asked[] = [];
+  /** What else it was told, heartbeats aside. */
+  readonly controls: Control[] = [];
   socket: ScriptedSocket | undefined;
   private readonly watch: PeerWatch;
 

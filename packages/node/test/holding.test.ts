@@ -1,0 +1,192 @@
+import type { Position } from '@ringway/protocol';
+import { keyPoint } from '@ringway/ring';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Control, encodeControl, encodeDeliver } from '../src/peers/wire.ts';
+import type { Delivery, LocalChannels } from '../src/router/port.ts';
+import { HOME_TIMEOUT, LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
+
+const CHANNEL = 'group:held';
+const at = (seq: number, epoch = 'e1'): Position => ({ epoch, seq });
+
+/** One channel with local sessions, as a hub would hold it. */
+class OneChannel implements LocalChannels {
+  position: Position | undefined;
+  sessions = 1;
+  held_ = false;
+  readonly seen: string[] = [];
+
+  deliver(_channel: string, { position, data }: Delivery): number {
+    this.position = position;
+    this.seen.push(data);
+    return this.sessions;
+  }
+
+  continueFrom(_channel: string, start: Position): void {
+    this.seen.push(`from ${start.epoch}/${start.seq}`);
+    this.position = start;
+  }
+
+  relieved(): void {}
+
+  positionOf(): Position | undefined {
+    return this.position;
+  }
+
+  kick(): void {}
+
+  *held() {
+    if (this.held_) {
+      yield {
+        channel: CHANNEL,
+        point: keyPoint(CHANNEL),
+        position: this.position,
+        sessions: this.sessions,
+      };
+    }
+  }
+}
+
+describe('interest, as a home is told of it', () => {
+  let local: OneChannel;
+  let lone: LoneRouter;
+  let home: ScriptedPeer;
+  let next: ScriptedPeer;
+  let outcome: string[];
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    local = new OneChannel();
+    lone = new LoneRouter(['node-2', 'node-3'], local, { received: () => {}, answered: () => {} });
+    const ring = lone.setRing(['node-2', 'node-3'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    const owner = ring.owner(CHANNEL)?.id;
+    home = lone.peers.find((peer) => peer.member.id === owner) as ScriptedPeer;
+    next = lone.peers.find((peer) => peer.member.id !== owner) as ScriptedPeer;
+    outcome = [];
+  });
+  afterEach(async () => {
+    const stopped = lone.router.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+    vi.useRealTimers();
+  });
+
+  const turn = () => vi.advanceTimersByTimeAsync(0);
+  const told = <T extends Control['t']>(peer: ScriptedPeer, t: T) =>
+    peer.controls.filter((control): control is Extract<Control, { t: T }> => control.t === t);
+  const accept = (peer: ScriptedPeer, start: Position): void => {
+    const { correlation } = told(peer, 'interest').at(-1) as { correlation: number };
+    peer.socket?.say(encodeControl({ t: 'interested', correlation, start }));
+  };
+  const message = (seq: number, epoch = 'e1'): string =>
+    encodeDeliver({
+      correlation: 0,
+      channel: CHANNEL,
+      from: '""',
+      id: `"${seq}"`,
+      data: String(seq),
+      position: at(seq, epoch),
+      previous: at(seq - 1, epoch),
+    });
+
+  async function subscribed(): Promise<void> {
+    local.held_ = true;
+    lone.router.subscribe(CHANNEL, 1, {
+      accepted: (start) => {
+        local.position = start;
+        outcome.push('accepted');
+      },
+      failed: () => outcome.push('failed'),
+    });
+    await turn();
+    accept(home, at(4));
+    await turn();
+  }
+
+  it('is accepted when the home says so, and what comes then is delivered', async () => {
+    await subscribed();
+    expect(outcome).toEqual(['accepted']);
+    expect(told(home, 'interest')).toMatchObject([{ channel: CHANNEL, sessions: 1 }]);
+    home.socket?.say(message(5));
+    expect(local.seen).toEqual(['5']);
+  });
+
+  it('is asked again of a home that refuses it, and given up in its time', async () => {
+    local.held_ = true;
+    lone.router.subscribe(CHANNEL, 1, {
+      accepted: () => outcome.push('accepted'),
+      failed: () => outcome.push('failed'),
+    });
+    for (let i = 0; i < 30; i++) {
+      await vi.advanceTimersByTimeAsync(100);
+      const { correlation } = told(home, 'interest').at(-1) as { correlation: number };
+      home.socket?.say(encodeControl({ t: 'interested', correlation, code: 'unavailable' }));
+    }
+    expect(told(home, 'interest').length).toBeGreaterThan(5);
+    expect(outcome).toEqual(['failed']);
+    const asked = told(home, 'interest').length;
+    await vi.advanceTimersByTimeAsync(HOME_TIMEOUT);
+    expect(told(home, 'interest')).toHaveLength(asked);
+  });
+
+  it('goes to the new home with the position, is taken back from the old, and only the new is listened to', async () => {
+    await subscribed();
+    home.socket?.say(message(5));
+    lone.setRing([next.member.id], false);
+    await turn();
+    expect(told(next, 'interest')).toMatchObject([{ channel: CHANNEL, sessions: 1, position: at(5) }]);
+    next.socket?.say(message(1, 'e2'));
+    expect(local.seen).toEqual(['5']);
+    accept(next, at(0, 'e2'));
+    next.socket?.say(message(1, 'e2'));
+    expect(local.seen).toEqual(['5', 'from e2/0', '1']);
+  });
+
+  it('counts the sessions that came while the new home had not answered', async () => {
+    await subscribed();
+    lone.setRing([next.member.id], false);
+    await turn();
+    local.sessions = 3;
+    lone.router.resubscribe(CHANNEL, 3);
+    accept(next, at(0, 'e2'));
+    await turn();
+    const last = next.controls.findLast((control) => control.t === 'sessions' || control.t === 'interest');
+    expect(last).toMatchObject({ channel: CHANNEL, sessions: 3 });
+    lone.router.resubscribe(CHANNEL, 2);
+    await turn();
+    expect(told(next, 'sessions').at(-1)).toEqual({ t: 'sessions', channel: CHANNEL, sessions: 2 });
+  });
+
+  it('is registered anew where a home says that it has dropped it', async () => {
+    await subscribed();
+    home.socket?.say(message(5));
+    home.socket?.say(encodeControl({ t: 'moved', channel: CHANNEL }));
+    await vi.advanceTimersByTimeAsync(150);
+    expect(told(home, 'interest').at(-1)).toMatchObject({ channel: CHANNEL, position: at(5) });
+    accept(home, at(5));
+    home.socket?.say(message(6));
+    expect(local.seen).toEqual(['5', 'from e1/5', '6']);
+  });
+
+  it('stands again on a new link, from where it was', async () => {
+    await subscribed();
+    home.socket?.say(message(5));
+    home.break();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(told(home, 'interest').at(-1)).toMatchObject({ channel: CHANNEL, position: at(5) });
+    expect(told(home, 'interest')).toHaveLength(2);
+  });
+
+  it('ends with the last session, and asks for nothing more', async () => {
+    await subscribed();
+    local.held_ = false;
+    lone.router.unsubscribe(CHANNEL);
+    await turn();
+    expect(told(home, 'sessions')).toEqual([{ t: 'sessions', channel: CHANNEL, sessions: 0 }]);
+    home.socket?.say(message(5));
+    expect(local.seen).toEqual([]);
+    home.break();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(told(home, 'interest')).toHaveLength(1);
+  });
+});
