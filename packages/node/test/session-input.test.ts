@@ -166,6 +166,24 @@ describe('what a client sends', () => {
     expect(await nothing.next('error')).toMatchObject({ id: 'x', code: 'forbidden', retryable: false });
   });
 
+  it('for what it missed is served a few times at once, and each time is answered', async () => {
+    const greedy = await cluster.connect('greedy');
+    const data = 'x'.repeat(45_000);
+    for (let i = 0; i < 20; i++) greedy.send({ type: 'publish', to: 'user:greedy', id: `g${i}`, data });
+    await waitFor(() => greedy.all('published').length === 20, 'the messages');
+    const count = 50;
+    for (let i = 0; i < count; i++) greedy.send({ type: 'resume', last: 20 });
+    await waitFor(() => greedy.all('resumed').length + greedy.all('error').length === count, 'the answers');
+    expect(greedy.all('resumed').length).toBeGreaterThanOrEqual(1);
+    expect(greedy.all('error').length).toBeGreaterThanOrEqual(1);
+    for (const error of greedy.all('error')) {
+      expect(error).toMatchObject({ code: 'rate_limited', channel: 'user:greedy', retryable: true });
+    }
+    greedy.send({ type: 'resume', last: 1 });
+    await waitFor(() => greedy.all('resumed').length + greedy.all('error').length === count + 1, 'one more');
+    expect(greedy.frames.at(-1)).toMatchObject({ type: 'resumed', channels: [{ channel: 'user:greedy' }] });
+  });
+
   it('that is too big ends the session with 1009', async () => {
     const loud = await cluster.connect('loud');
     loud.send({ type: 'publish', to: 'user:x', data: 'x'.repeat(65_536) });

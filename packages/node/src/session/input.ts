@@ -24,6 +24,8 @@ import type { Taken } from './tickets.ts';
 /** Most bytes of a message id, in JSON. */
 const MAX_ID_LENGTH = 130;
 const MAX_RECENT = 1_000;
+/** Replays of one channel to one session at once: each holds a page of the log until the client has taken it. */
+const MAX_REPLAYS = 4;
 
 /** What the reader of frames needs of its node. */
 export interface InputOptions {
@@ -248,6 +250,8 @@ export class Input {
   private resume(session: Session): void {
     const wanted = this.wanted(session);
     if (typeof wanted === 'string') return this.refuse(session, 'bad_frame', wanted);
+    const busy = [...wanted.keys()].find((channel) => (session.replaying?.get(channel) ?? 0) >= MAX_REPLAYS);
+    if (busy) return this.refuse(session, 'rate_limited', 'too many resumes at once', undefined, busy.name);
     const resumed: { channel: string; position: Position }[] = [];
     let open = wanted.size;
     const settle = (): void => {
