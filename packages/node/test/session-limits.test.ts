@@ -103,6 +103,34 @@ describe('a client that does not read', () => {
   });
 });
 
+describe('a guest with a backlog that is more than a link may hold', () => {
+  it('is given all of it by its home, and the link stands', async () => {
+    await using cluster = await TestCluster.start(2, {
+      RINGWAY_PEER_WAITING_BYTES: '1048576',
+      RINGWAY_PUBLISHES_PER_SECOND: '100000',
+    });
+    const bob = cluster.userOn('node-1', 'bob');
+    const count = 100;
+    const sender = await cluster.connect(cluster.userOn('node-1', 'sender'));
+    const before = await cluster.connect(bob);
+    const position = before.all('welcome')[0]?.position;
+    const data = 'x'.repeat(50_000);
+    for (let i = 0; i < count; i++) sender.send({ type: 'publish', to: `user:${bob}`, id: `b${i}`, data });
+    await waitFor(() => sender.all('published').length === count, 'all answers');
+    const ids = [...Array(count).keys()].map((i) => `b${i}`);
+    for (const resume of [{ positions: { [`user:${bob}`]: position } }, { last: count }]) {
+      const guest = await cluster.connect(bob, cluster.node('node-2'));
+      guest.send({ type: 'resume', ...resume });
+      await guest.next('resumed');
+      expect(guest.all('message').map(({ id }) => id)).toEqual(ids);
+      expect(guest.all('gap')).toEqual([]);
+    }
+    for (const node of cluster.nodes.values()) {
+      expect(labelled(await metrics(node), 'ringway_refused_total', 'reason', 'peer')).toBe(0);
+    }
+  });
+});
+
 describe('pings', () => {
   let cluster: TestCluster;
   beforeAll(async () => {
