@@ -13,6 +13,7 @@ import {
   encodePublish,
   KIND,
   type PeerRecord,
+  type PublishRecord,
 } from '../src/peers/wire.ts';
 import { clusterKeys, labelled, metric, metrics, TestCluster, waitFor } from './support/cluster.ts';
 import { batch, Dialler, NONCE, peerHeaders } from './support/dialler.ts';
@@ -314,9 +315,12 @@ describe('a publish between nodes that see different rings', () => {
       sent: PeerRecord[];
       /** A channel whose home is the peer. */
       theirs: string;
+      /** Leaves the peer so small a share that nearly all is this node's. */
+      shrink: () => Promise<void>;
     }) => Promise<void>,
+    homeTimeout = '300',
   ): Promise<void> {
-    await using cluster = await TestCluster.start(1, { RINGWAY_HOME_TIMEOUT: '300' });
+    await using cluster = await TestCluster.start(1, { RINGWAY_HOME_TIMEOUT: homeTimeout });
     const node = cluster.node('node-1');
     const sent: PeerRecord[] = [];
     const fake = await impostor(
@@ -330,7 +334,12 @@ describe('a publish between nodes that see different rings', () => {
       await peer.answered;
       await waitFor(async () => metric(await metrics(node), 'ringway_peer_links') === 1, 'the link');
       await waitFor(() => cluster.watcher.current.size === 2, 'the ring');
-      await test({ cluster, node, peer, sent, theirs: `user:${cluster.userOn('node-2')}` });
+      const theirs = `user:${cluster.userOn('node-2')}`;
+      const shrink = async () => {
+        await membership.register({ ...fake.member, weight: 0.01 });
+        await waitFor(() => cluster.watcher.current.owner(theirs)?.id === 'node-1', 'the ring');
+      };
+      await test({ cluster, node, peer, sent, theirs, shrink });
     } finally {
       peer.socket.terminate();
       await membership.close();
@@ -369,6 +378,34 @@ describe('a publish between nodes that see different rings', () => {
       expect(sent.some(({ kind }) => kind === KIND.list)).toBe(false);
     });
   });
+
+  it.each(['before', 'after'])(
+    'that comes back %s this node learns that it is home is stored at once',
+    async (when) => {
+      await between(async ({ cluster, node, peer, sent, theirs, shrink }) => {
+        const client = await cluster.connect(cluster.userOn('node-1'), node);
+        for (const id of ['1', '2']) client.send({ type: 'publish', to: theirs, id, data: 1 });
+        await waitFor(() => sent.filter(isPublish).length === 2, 'both publishes');
+        const back = () => {
+          for (const [i, record] of sent.filter(isPublish).entries()) {
+            peer.socket.send(batch(encodePublish(theirs, record as PublishRecord, true, i + 1, true)));
+          }
+        };
+        if (when === 'after') {
+          await shrink();
+          // waits for the two that are with the peer
+          client.send({ type: 'publish', to: theirs, id: '3', data: 1 });
+          client.send({ type: 'ping' });
+          await client.next('pong');
+        }
+        back();
+        if (when === 'before') await shrink();
+        const answers = () => peer.records.filter(({ kind }) => kind === KIND.answer);
+        await waitFor(() => answers().length === 2, 'the answers', 3_000);
+        expect(answers()).toMatchObject([1, 2].map((n) => ({ correlation: n, position: { seq: n } })));
+      }, '20000');
+    },
+  );
 
   it('is dropped when who sent it is gone before it can be stored: it asks elsewhere', async () => {
     await between(async ({ cluster, node, peer, theirs }) => {

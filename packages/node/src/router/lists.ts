@@ -1,4 +1,4 @@
-import type { ListOutcome } from '../peers/wire.ts';
+import type { AnswerRecord, ListOutcome } from '../peers/wire.ts';
 import type { Message, Outcome, Publication } from './port.ts';
 
 /** A list that went to a peer in one frame and is to be answered. */
@@ -44,10 +44,10 @@ export function singly({ message, channels, done, deadline }: SentList): Sent[] 
   }));
 }
 
-/** An outcome as it came in the answer to a list. */
-export function outcomeOf(listed: ListOutcome): Outcome {
-  if (listed.code !== undefined) return { kind: 'failed', code: listed.code };
-  const { reached = 0, duplicate = false, position } = listed;
+/** An outcome as it came in an answer, to one publication or to a list. */
+export function outcomeOf(answer: AnswerRecord | ListOutcome): Outcome {
+  if (answer.code !== undefined) return { kind: 'failed', code: answer.code };
+  const { reached = 0, duplicate = false, position } = answer;
   return { kind: 'published', reached, duplicate, position };
 }
 

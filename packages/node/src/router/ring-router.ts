@@ -59,6 +59,11 @@ export class RingRouter implements Router, PeerUser {
   private readonly peers: Peers;
   private readonly placement: Placement;
   private readonly waiting: Waiting;
+  /**
+   * What has made its two hops, apart: its sender, who may be this very node, lets nothing overtake it until it is
+   * answered. Behind what waits for that answer it would wait for itself.
+   */
+  private readonly lastHop: Waiting;
   private readonly flights = new Flights();
   /** By link, in the order in which they were sent, so that after a break they are sent again in it. */
   private readonly sent = new Map<Outbound, Map<number, Sent | SentList>>();
@@ -79,6 +84,7 @@ export class RingRouter implements Router, PeerUser {
     this.peers = options.peers;
     this.placement = new Placement(options.selfId, options.peers.hearing, options.ring);
     this.waiting = new Waiting(options.maxWaitingBytes);
+    this.lastHop = new Waiting(options.maxWaitingBytes);
     this.reads = new RemoteReads(() => this.nextCorrelation());
   }
 
@@ -111,11 +117,8 @@ export class RingRouter implements Router, PeerUser {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.peers.stop();
-    for (const channel of this.waiting.channels()) {
-      this.waiting.drain(channel, (parked) => {
-        this.fail(parked);
-        return true;
-      });
+    for (const queue of [this.lastHop, this.waiting]) {
+      for (const parked of queue.expired(Number.POSITIVE_INFINITY)) this.fail(parked);
     }
   }
 
@@ -302,11 +305,12 @@ export class RingRouter implements Router, PeerUser {
   }
 
   private route(publication: Publication, dedupe: boolean, hops: number): void {
-    const held = this.waiting.size > 0 && this.waiting.has(publication.channel);
+    const queue = hops > 1 ? this.lastHop : this.waiting;
+    const held = queue.size > 0 && queue.has(publication.channel);
     if (!held && this.attempt(publication, dedupe, hops, 0)) return;
     const deadline = this.options.now() + this.options.homeTimeoutMs;
     const parked = { publication, dedupe, hops, sent: false, deadline };
-    if (!this.waiting.push(parked)) this.fail(parked);
+    if (!queue.push(parked)) this.fail(parked);
   }
 
   /** Hands the publication on, here or to a peer; false when it cannot be now. */
@@ -316,7 +320,7 @@ export class RingRouter implements Router, PeerUser {
     const { channel } = publication;
     const place = this.placement.of(channel);
     if (place.kind === 'self') {
-      if (!this.flights.mayGo(channel, this.options.selfId)) return false;
+      if (hops <= 1 && !this.flights.mayGo(channel, this.options.selfId)) return false;
       this.home.publish(channel, publication, dedupe, publication.done);
       return true;
     }
@@ -405,33 +409,28 @@ export class RingRouter implements Router, PeerUser {
     sent?.delete(answer.correlation);
     const { publication } = item;
     const free = this.flights.landed(publication.channel);
-    publication.done?.(
-      answer.code === undefined
-        ? {
-            kind: 'published',
-            reached: answer.reached,
-            position: answer.position,
-            duplicate: answer.duplicate,
-          }
-        : { kind: 'failed', code: answer.code },
-    );
+    publication.done?.(outcomeOf(answer));
     if (free && this.waiting.size > 0) this.pump(publication.channel);
   }
 
   private sweep(): void {
     this.holding.sweep();
-    if (this.waiting.size === 0) return;
-    for (const parked of this.waiting.expired(this.options.now())) this.fail(parked);
+    for (const queue of [this.lastHop, this.waiting]) {
+      if (queue.size === 0) continue;
+      for (const parked of queue.expired(this.options.now())) this.fail(parked);
+    }
     this.pumpAll();
   }
 
   private pumpAll(): void {
-    if (this.waiting.size === 0) return;
-    for (const channel of this.waiting.channels()) this.pump(channel);
+    for (const queue of [this.lastHop, this.waiting]) {
+      if (queue.size === 0) continue;
+      for (const channel of queue.channels()) this.pump(channel, queue);
+    }
   }
 
-  private pump(channel: string): void {
-    this.waiting.drain(
+  private pump(channel: string, queue = this.waiting): void {
+    queue.drain(
       channel,
       ({ publication, dedupe, hops, deadline }) =>
         // who asked and is gone asks elsewhere: to store it here as well would be to store it twice
