@@ -79,7 +79,7 @@ class RingwayNode extends BasicService implements Node {
     const parts = new Parts(options);
     super({
       name: `node ${options.settings.nodeId}`,
-      starting: () => parts.start(),
+      starting: (signal) => parts.start(signal),
       stopping: () => parts.stop(),
     });
     this.parts = parts;
@@ -269,9 +269,11 @@ class Parts {
     });
   }
 
-  async start(): Promise<void> {
+  /** `signal` is aborted when the node is stopped meanwhile. */
+  async start(signal: AbortSignal): Promise<void> {
     const { settings } = this.options;
-    await this.watcher.start();
+    const { startTimeout } = settings;
+    await within(startTimeout, signal, 'reading the ring from the registry', this.watcher.start());
     await this.router.start(this.sessions.hub);
     this.router.setRing(this.watcher.current);
     this.watcher.subscribe((before, after) => {
@@ -298,7 +300,7 @@ class Parts {
       { public: publicPort, internal: internalPort },
       { public: publicTls !== undefined, internal: internalTls !== undefined },
     );
-    this.registration = await this.membership.register(this.member(this.addresses), {
+    const registering = this.membership.register(this.member(this.addresses), {
       lost: () => this.logger.warn('the registry has lost this node, registering again'),
       restored: () => this.logger.info('registered again'),
       replaced: (incarnation) => {
@@ -307,6 +309,7 @@ class Parts {
         this.onReplaced();
       },
     });
+    this.registration = await within(startTimeout, signal, 'registering', registering);
     this.logger.info({ ...this.addresses, incarnation: this.incarnation }, 'the node runs');
   }
 
@@ -376,6 +379,30 @@ class Parts {
       () => setTimeout(again, 500).unref(),
       () => setTimeout(again, 2_000).unref(),
     );
+  }
+}
+
+/** A step of the start took too long: the registry is away. */
+export class StartTimeoutError extends Error {
+  override readonly name = 'StartTimeoutError';
+  readonly code = 'start_timeout';
+
+  constructor(what: string, ms: number) {
+    super(`${what} took more than ${ms / 1000} s`);
+  }
+}
+
+/** Waits for a step of the start, but neither beyond its time nor beyond a stop. */
+async function within<T>(ms: number, signal: AbortSignal, what: string, step: Promise<T>): Promise<T> {
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new StartTimeoutError(what, ms)), ms);
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([step, ended]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -177,6 +177,12 @@ export const nodeSettings = Object.freeze({
     max: 86_400_000,
     help: 'How long the memory log keeps a message.',
   }),
+  startTimeout: setting.duration('RINGWAY_START_TIMEOUT', {
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+    help: 'Longest time for the first reading of the ring, and for registering; after that the process ends with 1, for its supervisor to start it again.',
+  }),
   stopGrace: setting.duration('RINGWAY_STOP_GRACE', {
     default: 10_000,
     min: 0,
