@@ -29,9 +29,9 @@ export PATH=$PWD/node_modules/.bin:$PATH
 step lint 60 npm run --silent lint
 step types 120 npm run --silent types
 # shellcheck disable=SC2046
-step unit 300 $(vitest unit)
+step unit 420 $(vitest unit)
 # shellcheck disable=SC2046
-step e2e 420 $(vitest e2e)
+step e2e 480 $(vitest e2e)
 step bench 300 npm run --silent bench -- --short
 
 printf '\n'
