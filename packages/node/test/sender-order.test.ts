@@ -13,7 +13,11 @@ interface Said {
   answers: number;
   /** It was stored here, or a peer has answered it: nothing that comes later overtakes it. */
   settled: boolean;
-  /** Part of a list: that it was given up shows only when the whole list is answered, so it is told by the time. */
+  readonly at: number;
+  /**
+   * Part of a list: that it was given up, with what was said before it, shows only when the whole list is answered, so it
+   * is told by the time.
+   */
   readonly givenUpAt: number;
 }
 
@@ -29,11 +33,14 @@ class Rule6 implements PeerWatch {
 
   say(channel: string, inList: boolean): Said {
     const said = this.said.get(channel) as Said[];
+    const at = Date.now();
+    const open = said.find(({ answers, settled }) => answers === 0 && !settled);
     const one = {
       number: said.length,
       answers: 0,
       settled: false,
-      givenUpAt: inList ? Date.now() + HOME_TIMEOUT : Number.POSITIVE_INFINITY,
+      at,
+      givenUpAt: inList ? (open?.at ?? at) + HOME_TIMEOUT : Number.POSITIVE_INFINITY,
     };
     said.push(one);
     return one;

@@ -69,6 +69,24 @@ describe('publications that wait', () => {
     expect(waiting.push(parked('user:a', 'a3', 40, 'x'.repeat(700)))).toBe(true);
   });
 
+  it('are given up with what the same sender said there before, so that they do not overtake it', () => {
+    const waiting = new Waiting(10_000);
+    const asked = (id: string, deadline: number, more: Partial<Parked['publication']> = {}): void => {
+      const item = parked(more.channel ?? 'user:a', id, deadline);
+      waiting.push({ ...item, publication: { ...item.publication, done: () => {}, ...more } });
+    };
+    asked('before', 40);
+    asked('late', 10);
+    asked('behind', 30);
+    asked('another sender', 30, { from: '"user:b"' });
+    asked('another channel', 30, { channel: 'user:b' });
+    asked('ephemeral', 30, { ephemeral: true });
+    waiting.push(parked('user:a', 'not answered', 30));
+    expect(waiting.expired(10).map(({ publication }) => publication.id)).toEqual(['late', 'behind']);
+    expect(drained(waiting, 'user:a')).toEqual(['before', 'another sender', 'ephemeral', 'not answered']);
+    expect(drained(waiting, 'user:b')).toEqual(['another channel']);
+  });
+
   it('are a queue for each channel under any order of calls', () => {
     const channel = fc.constantFrom('user:a', 'user:b', 'user:c');
     const step = fc.oneof(

@@ -71,13 +71,24 @@ export class Waiting {
     else if (sent > 0) queue.splice(0, sent);
   }
 
-  /** Takes out everything whose deadline has passed. */
+  /**
+   * Takes out everything whose deadline has passed, and what the same sender said to the same channel after it: that one
+   * will say the former again, and what had waited on here would have overtaken it by then.
+   */
   expired(now: number): Parked[] {
     const expired: Parked[] = [];
     for (const [channel, queue] of this.queues) {
-      const keep = queue.filter((item) => item.deadline > now);
-      if (keep.length === queue.length) continue;
-      for (const item of queue) if (item.deadline <= now) expired.push(item);
+      if (!queue.some(({ deadline }) => deadline <= now)) continue;
+      const again = new Set<string>();
+      const keep = queue.filter((item) => {
+        const { done, from, ephemeral } = item.publication;
+        // neither an ephemeral one nor one without an answer is ever said again
+        const repeatable = done !== undefined && !ephemeral;
+        if (item.deadline > now && !(repeatable && again.has(from))) return true;
+        if (repeatable) again.add(from);
+        expired.push(item);
+        return false;
+      });
       if (keep.length > 0) this.queues.set(channel, keep);
       else this.queues.delete(channel);
     }
