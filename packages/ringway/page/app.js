@@ -118,6 +118,14 @@ function watchNode() {
   showWhy();
 }
 
+/** Says what may be missing, and who keeps the channel now. */
+async function tellGap(client, gap) {
+  const place = await placeOf(gap.channel.replace(/^user:/, '')).catch(() => undefined);
+  if (client !== page.client) return;
+  log(`${gap.channel} has a new log; what was published during the change may be missing`);
+  showGap($('messages'), gap, place?.owner);
+}
+
 async function connect(name) {
   await page.client?.close();
   const client = new RingwayClient({ locator: location.origin, userId: name });
@@ -141,8 +149,7 @@ async function connect(name) {
     if ($('to').value === '' && from !== message.from) setOther(from);
   });
   client.on('gap', (gap) => {
-    log(`gap in ${gap.channel}`, { bad: true });
-    showGap($('messages'), gap);
+    void tellGap(client, gap);
   });
   client.on('error', (error) => log(error.message, { bad: true }));
   void refreshPlaces();

@@ -14,7 +14,8 @@ function part(name, text) {
   return made;
 }
 
-function showLast(list) {
+/** Scrolls to the newest message. */
+export function showLast(list) {
   list.scrollTop = list.scrollHeight;
 }
 
@@ -64,13 +65,12 @@ export function showTheirs(list, message) {
   showLast(list);
 }
 
-/** Shows that messages are missing. */
-export function showGap(list, { after, upTo }) {
+/** Shows that messages are missing; `home` is the node that keeps the channel now, when it is known. */
+export function showGap(list, { after, upTo }, home) {
   const row = item(list, 'note');
   row.dataset.testid = 'gap';
-  row.textContent =
-    after.epoch === upTo.epoch
-      ? `Messages ${after.seq + 1} to ${upTo.seq} are lost.`
-      : 'Some messages may be lost: the log began anew.';
+  if (after.epoch === upTo.epoch) row.textContent = `Messages ${after.seq + 1} to ${upTo.seq} are missing.`;
+  else
+    row.textContent = `${home ?? 'Another node'} is your new home now; what was published during the change may be missing.`;
   showLast(list);
 }
