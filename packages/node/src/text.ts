@@ -29,6 +29,11 @@ export function quote(text: string): string {
     : Buffer.from(JSON.stringify(text), 'utf8').toString('latin1');
 }
 
+/** A JSON string on the wire in the one way that {@link quote} writes it: escapes make no other text of it. */
+export function requote(wire: string): string {
+  return wire.includes('\\') ? quote(unquote(wire) as string) : wire;
+}
+
 /** The string that a JSON string on the wire stands for; undefined when the JSON text is not a string. */
 export function unquote(wire: string): string | undefined {
   const last = wire.length - 1;

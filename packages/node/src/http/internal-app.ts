@@ -38,16 +38,21 @@ export interface InternalAppOptions {
   acceptPeer(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
+/** When to publish again while the links to the peers are full, in milliseconds. */
+const CONGESTED_RETRY_MS = 1_000;
+
 /** A refusal that becomes an `application/problem+json` answer. */
 class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly code: ErrorCode;
   readonly statusCode: number;
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, detail: string = ERRORS[code].means) {
+  constructor(code: ErrorCode, detail: string = ERRORS[code].means, retryAfterMs?: number) {
     super(detail);
     this.code = code;
     this.statusCode = ERRORS[code].status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -102,6 +107,10 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
     const from = quote(serviceSender(caller(options, request)));
     if (!Buffer.isBuffer(request.body))
       throw new HttpProblem('bad_request', 'expected a body of type application/json');
+    // a backend cannot be read more slowly as a session is: what it would add could cost everyone the link
+    if (options.router.congested) {
+      throw new HttpProblem('unavailable', 'peers take less than they are given', CONGESTED_RETRY_MS);
+    }
     const orders = readPublishBody(request.body, options.maxListUsers);
     if (Array.isArray(orders)) {
       const answers = await Promise.all(orders.map((order) => place(options, from, order)));
@@ -223,7 +232,11 @@ function sendProblem(
     status,
     detail: status >= 500 && !known ? ERRORS.internal.means : error.message,
     code,
+    ...(known && error.retryAfterMs !== undefined ? { retryAfterMs: error.retryAfterMs } : {}),
   };
+  if (problem.retryAfterMs !== undefined) {
+    reply.header('retry-after', String(Math.ceil(problem.retryAfterMs / 1000)));
+  }
   return reply
     .code(status)
     .header('content-type', HTTP.problemType)

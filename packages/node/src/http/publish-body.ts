@@ -10,7 +10,7 @@ import {
   userChannel,
 } from '@ringway/protocol';
 import { usersOf } from '../session/input.ts';
-import { unquote } from '../text.ts';
+import { requote, unquote } from '../text.ts';
 
 /** A publish as a backend asked for it. `id` and `data` are wire text. */
 export interface PublishOrder {
@@ -53,13 +53,18 @@ function readOrder(text: string, maxUsers: number): PublishOrder | BadOrder {
   const fields = new RawFields();
   const failure = scanFields(text, fields);
   if (failure) return malformed(failure);
-  const id = fields.get('id');
+  const given = fields.get('id');
   const to = fields.get('to');
   const data = fields.get('data');
   const ephemeral = fields.get('ephemeral') ?? 'false';
-  if (id !== undefined && (id.charCodeAt(0) !== 0x22 || id.length < 3 || id.length > MAX_ID_LENGTH)) {
+  if (
+    given !== undefined &&
+    (given.charCodeAt(0) !== 0x22 || given.length < 3 || given.length > MAX_ID_LENGTH)
+  ) {
     return bad('bad_request', 'id: expected a string of 1 to 128 bytes');
   }
+  // a repeat is the same id, however it is written
+  const id = given && requote(given);
   if (to === undefined) return bad('bad_request', 'the member "to" is missing', id);
   if (data === undefined) return bad('bad_request', 'the member "data" is missing', id);
   if (ephemeral !== 'true' && ephemeral !== 'false') {

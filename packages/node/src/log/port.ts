@@ -1,8 +1,8 @@
 import type { Position } from '@ringway/protocol';
 
-/** What is stored of a message. `key` and `data` are wire text. */
+/** What is stored of a message. `from`, `id` and `data` are wire text. */
 export interface LogMessage {
-  /** `<from><id>`, each as a JSON string: what dedupe goes by. */
+  /** With `id`, each as a JSON string: what dedupe goes by. */
   readonly from: string;
   readonly id: string;
   readonly data: string;

@@ -14,7 +14,7 @@ import {
 import type { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Outcome, Router } from '../router/port.ts';
-import { jsonFromWire, unquote } from '../text.ts';
+import { jsonFromWire, requote, unquote } from '../text.ts';
 import { errorFrame, frame, listFrame, outcomeFrame, PONG_FRAME } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { type ReplayContext, replay } from './replay.ts';
@@ -100,10 +100,13 @@ export class Input {
 
   private publish(session: Session): void {
     const { fields, options } = this;
-    const id = fields.get('id');
+    const given = fields.get('id');
     const badId =
-      id !== undefined && (id.charCodeAt(0) !== 0x22 || id.length > MAX_ID_LENGTH || id.length < 3);
+      given !== undefined &&
+      (given.charCodeAt(0) !== 0x22 || given.length > MAX_ID_LENGTH || given.length < 3);
     if (badId) return this.refuse(session, 'bad_frame', 'id: expected a string of 1 to 128 bytes');
+    // a repeat is the same id, however it is written
+    const id = given && requote(given);
     const wait = session.takePublish();
     if (wait > 0) return this.tooFast(session, id, wait);
     session.refused = 0;
@@ -182,6 +185,7 @@ export class Input {
         options.count(outcome.kind === 'published' ? 'published' : outcome.code);
       if (id !== undefined) session.send(listFrame(id, users, outcomes));
     };
+    if (options.router.congested) options.pause(session);
     options.router.publishMany(message, channels, id === undefined ? undefined : done);
   }
 
