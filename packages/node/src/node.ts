@@ -22,6 +22,7 @@ import { MemoryLog } from './log/memory.ts';
 import { Tenures } from './log/tenures.ts';
 import { nodeMetrics, Tally } from './metrics.ts';
 import { Peers } from './peers/peers.ts';
+import { MAX_PEER_FRAME_BYTES } from './peers/wire.ts';
 import { RingRouter } from './router/ring-router.ts';
 import { Sessions } from './session/sessions.ts';
 import { Tickets } from './session/tickets.ts';
@@ -171,7 +172,7 @@ class Parts {
       linkTimeoutMs: settings.linkTimeout,
       highWaterBytes: settings.peerWaitingBytes / 16,
       maxWaitingBytes: settings.peerWaitingBytes,
-      maxFrameBytes: 2 * settings.bodyBytes + 1024 * 1024,
+      maxFrameBytes: MAX_PEER_FRAME_BYTES,
       ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
       checksum: () => this.router.ring.version.checksum,
       now,

@@ -91,6 +91,8 @@ export class Inbound {
   }
 
   private receive(data: Buffer, isBinary: boolean): void {
+    // what was received behind the end of the link: the peer says it again elsewhere
+    if (!this.alive) return;
     // what comes after such a silence was said to a link that the peer has given up since, and has said again elsewhere;
     // so it is when this node was the one that stood still
     if (this.silent) {
@@ -103,7 +105,10 @@ export class Inbound {
       if (!isBinary) throw new PeerFormatError('a text message');
       const batch = decodeBatch(data);
       this.context.onChecksum(batch.checksum);
-      for (const record of batch.records) this.context.onRecord(this, record);
+      for (const record of batch.records) {
+        if (!this.alive) return;
+        this.context.onRecord(this, record);
+      }
     } catch (error) {
       if (!(error instanceof PeerFormatError)) throw error;
       this.context.refused(error.message, this.nodeId);

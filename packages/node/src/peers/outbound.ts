@@ -126,9 +126,13 @@ export class Outbound {
     try {
       if (typeof data === 'string') throw new PeerFormatError('a text message');
       const batch = decodeBatch(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+      let open = this.greeted;
       for (const record of batch.records) {
         if (this.greeted) this.context.onRecord(this, record);
+        // the link has ended within this batch
+        else if (open) return;
         else this.greet(record);
+        open = true;
       }
       if (this.greeted) this.context.onChecksum(batch.checksum);
     } catch (error) {

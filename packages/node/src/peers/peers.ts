@@ -152,6 +152,8 @@ export class Peers {
 
   /** A peer dials: an upgrade of the internal listener. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // nobody serves it before the start and after the stop: it would be heard, and not answered
+    if (!this.user) return refuse(socket, 503);
     const { self, cluster, keys } = this.options;
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
     const nonce = request.headers['x-ringway-nonce'];

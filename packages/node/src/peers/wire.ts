@@ -12,6 +12,13 @@ import { checkControl, isChannelList } from './check-control.ts';
  */
 export const BATCH_FORMAT = 1;
 
+/**
+ * Longest batch that is taken of a peer, in bytes. Not made of this node's settings: what a peer may send follows from
+ * its own, and a batch that is too long costs the link. Far above what a batch holds: half a page of a log, the longest
+ * body, or the answer to the longest list.
+ */
+export const MAX_PEER_FRAME_BYTES = 64 * 1024 * 1024;
+
 export const KIND = Object.freeze({ publish: 1, answer: 2, deliver: 3, control: 4, list: 5 });
 
 const EPHEMERAL = 1;
