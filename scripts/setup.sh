@@ -68,7 +68,7 @@ if wants npm; then
       # In place where something is installed already: npm ci would first delete it under whoever is running.
       install=(npm ci)
       [ -d node_modules ] && install=(npm install --no-save)
-      say "${install[*]}"
+      say "${install[*]} (about half a minute, once)"
       "${install[@]}" --no-fund --no-audit --loglevel=error >&2
       if ! node_modules/.bin/node --version >/dev/null; then
         say 'npm left no working node_modules/.bin/node (the package node@24): are install scripts switched off?'

@@ -2,6 +2,7 @@ import { createLogger, isLoopback, runUntilSignal } from '@ringway/service';
 import type { Command, Terminal } from '../command.ts';
 import { MAX_NODES } from '../dev/cluster.ts';
 import { DEV_PORT, DevSystem } from '../dev/system.ts';
+import { ownCommand } from '../own-command.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** `ringway dev` */
@@ -23,7 +24,7 @@ export const dev: Command = {
     verbose: { type: 'boolean', help: 'Log what goes on inside.' },
   },
   notes: () =>
-    'No authentication: everyone is who they say they are, and may do everything. No Consul, no Redis; nothing is kept.',
+    'No authentication: everyone is who they say they are, and may do everything. No Consul; nothing is kept.',
   async run(args, terminal) {
     const nodes = args.integer('nodes', 1, MAX_NODES) ?? 3;
     const port = args.integer('port', 0, 65_535);
@@ -43,6 +44,7 @@ export const dev: Command = {
 function announce({ url, cluster }: DevSystem, terminal: Terminal): void {
   if (cluster === undefined) return;
   cluster.on('event', ({ text }) => terminal.out(`  ${text}\n`));
+  const ringway = ownCommand(process.cwd());
   terminal.out(`
 Ringway runs: one locator, ${cluster.state.members.length} nodes, all in this process.
 
@@ -51,9 +53,9 @@ Ringway runs: one locator, ${cluster.state.members.length} nodes, all in this pr
 
   For the other commands, in another terminal:
   export RINGWAY_CLUSTER_KEYS=${cluster.clusterKeys}
-  ringway route alice --locator ${url}
-  ringway ring --locator ${cluster.locator.internalUrl}
-  ringway push alice '{"text":"hello"}' --locator ${cluster.locator.internalUrl}
+  ${ringway} route alice --locator ${url}
+  ${ringway} ring --locator ${cluster.locator.internalUrl}
+  ${ringway} push alice '{"text":"hello"}' --locator ${cluster.locator.internalUrl}
 
 `);
 }
