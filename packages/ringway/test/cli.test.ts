@@ -1,4 +1,4 @@
-import { KeyFamily, verifyClusterToken } from '@ringway/service';
+import { KeyFamily, openCompact, verifyClusterToken } from '@ringway/service';
 import { describe, expect, test } from 'vitest';
 import { commandNames, run } from '../src/index.ts';
 
@@ -62,6 +62,10 @@ describe('a wrong command line ends with 2 and says what was expected', () => {
     [['route', 'alice', '--locator', 'alice'], /--locator alice: expected a URL that begins with http:/],
     [['push', 'alice'], /push: expected USER JSON, got "alice"/],
     [['push', 'alice', 'hello'], /JSON "hello": expected JSON/],
+    [['token', '--all'], /--all: expected only with --user/],
+    [['token', '--user', 'alice', '--cap', '{'], /--cap \{: expected JSON/],
+    [['token', '--user', 'alice', '--cap', '{"publish":"all"}'], /--cap .*publish/],
+    [['token', '--user', 'alice', '--sub', 'bob'], /--sub: expected only without --user/],
     [['token', '--scope', 'root'], /--scope root: expected one of peer, push, admin/],
   ])('%j', async (argv, message) => {
     const { status, out, err } = await ringway(argv, KEYS);
@@ -72,13 +76,13 @@ describe('a wrong command line ends with 2 and says what was expected', () => {
 
 describe('a bad setting is named, and nothing starts', () => {
   test.each([
-    ['token', {}, /RINGWAY_CLUSTER_KEYS: expected secrets .*required/],
+    ['token', {}, /RINGWAY_CLUSTER_KEYS: missing; expected secrets /],
     [
       'token',
       { RINGWAY_CLUSTER_KEYS: 'short' },
       /RINGWAY_CLUSTER_KEYS: expected secrets of at least 32 bytes/,
     ],
-    ['node', { ...KEYS, ...TICKETS }, /RINGWAY_NODE_ID: expected 1 to 64 letters/],
+    ['node', { ...KEYS, ...TICKETS }, /RINGWAY_NODE_ID: missing; expected 1 to 64 letters/],
     [
       'node',
       { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_WEIGHT: 'big' },
@@ -87,7 +91,7 @@ describe('a bad setting is named, and nothing starts', () => {
     [
       'node',
       { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_WIEGHT: '2' },
-      /RINGWAY_WIEGHT.*did you mean RINGWAY_WEIGHT/,
+      /RINGWAY_WIEGHT: unknown setting; did you mean RINGWAY_WEIGHT\?/,
     ],
     [
       'node',
@@ -140,6 +144,23 @@ test('token', async () => {
     audience: 'node-2',
   });
   expect(verified).toMatchObject({ ok: true, claims: { sub: 'billing', scope: 'admin' } });
+});
+
+test.each([
+  [[], undefined],
+  [['--all'], { publish: ['*'], join: ['*'], presence: ['*'] }],
+  [['--cap', '{"publish":["user:*"]}'], { publish: ['user:*'] }],
+])('token of a user with %j', async (more, cap) => {
+  const env = { RINGWAY_AUTH_KEYS: 'an-auth-key-for-tests-of-32-bytes!!!' };
+  const before = Math.floor(Date.now() / 1000);
+  const { out, err } = await ringway(['token', '--user', 'alice', '--ttl', '60', ...more], env);
+  expect(err).toBe('');
+  const opened = openCompact(KeyFamily.parse('test', env.RINGWAY_AUTH_KEYS), undefined, out.trim());
+  if (!opened.ok) throw new Error(opened.reason);
+  const { sub, exp } = opened.claims;
+  expect(sub).toBe('alice');
+  expect(Number(exp)).toBeGreaterThanOrEqual(before + 60);
+  expect(opened.claims['cap']).toEqual(cap);
 });
 
 test('a locator that is not there is told in a line', async () => {

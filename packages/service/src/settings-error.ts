@@ -8,6 +8,10 @@ export interface SettingProblem {
 }
 
 function line({ name, given, expected }: SettingProblem): string {
+  const unknown = /^no such setting(.*)$/.exec(expected);
+  if (unknown !== null) return `${name}: unknown setting${unknown[1]}`;
+  const required = /^(.*) \(it is required\)$/s.exec(expected);
+  if (required !== null) return `${name}: missing; expected ${required[1]}`;
   return given === undefined
     ? `${name}: expected ${expected}`
     : `${name}=${JSON.stringify(given)}: expected ${expected}`;

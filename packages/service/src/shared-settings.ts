@@ -9,7 +9,7 @@ export const sharedSettings = Object.freeze({
     default: 'ringway',
     pattern: /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/,
     expected: 'a name of letters, digits, - and _, at most 63 characters',
-    help: 'Name of the cluster: prefix of its Consul service and Redis keys, and issuer of its tokens.',
+    help: 'Name of the cluster: prefix of its Consul service, and issuer of its tokens.',
   }),
   origins: setting.list('RINGWAY_ORIGINS', {
     default: [],

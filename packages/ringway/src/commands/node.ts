@@ -1,3 +1,4 @@
+import { locatorSettings } from '@ringway/locator';
 import { createNode, nodeSettings } from '@ringway/node';
 import {
   assertDistinct,
@@ -7,6 +8,7 @@ import {
   readSettings,
   runUntilSignal,
   setLogLevel,
+  settingNames,
   settingsHelp,
 } from '@ringway/service';
 import type { Command } from '../command.ts';
@@ -15,6 +17,9 @@ import { checkSettings, membershipFrom, membershipSettings } from '../membership
 /** Everything that `ringway node` reads from its environment. */
 export const nodeTable = Object.freeze({ ...nodeSettings, ...membershipSettings, ...checkSettings });
 
+/** They may stand in the environment of the nodes, too. */
+const LOCATOR_NAMES = settingNames(locatorSettings);
+
 /** `ringway node` */
 export const node: Command = {
   name: 'node',
@@ -22,7 +27,7 @@ export const node: Command = {
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(nodeTable)}`,
   async run(_args, terminal) {
-    const read = () => readSettings(nodeTable, loadEnvironment(terminal.env));
+    const read = () => readSettings(nodeTable, loadEnvironment(terminal.env), { alsoKnown: LOCATOR_NAMES });
     const settings = read();
     const ticketKeys = new KeyFamily(settings.ticketKeys);
     const clusterKeys = new KeyFamily(settings.clusterKeys);
