@@ -61,6 +61,25 @@ describe('tickets', () => {
     expect(counter.tickets.take(ticket)).toMatchObject({ close: 'ticket_expired' });
   });
 
+  it('that would live longer than they are remembered are refused', () => {
+    const counter = new Counter();
+    const longest = ticketExpiry(counter.wall) + TICKET_LEEWAY_SECONDS;
+    expect(counter.tickets.take(counter.mint({ exp: longest + 1 }))).toEqual({
+      ok: false,
+      close: 'invalid_ticket',
+      reason: 'lifetime',
+    });
+    const ticket = counter.mint({ exp: longest });
+    counter.wall += 500;
+    expect(counter.tickets.take(ticket)).toMatchObject({ ok: true });
+    // the memory turns while it could still be good
+    for (const pass of [20_000, 15_000, 4_000]) {
+      counter.wall += pass;
+      counter.tickets.take(counter.mint());
+      expect(counter.tickets.take(ticket)).toMatchObject({ close: 'ticket_used' });
+    }
+  });
+
   it.each([
     ['for another node', { aud: ticketAudience('node-2', 'i1') }, 'wrong_node'],
     ['for an earlier start', { aud: ticketAudience('node-1', 'i0') }, 'wrong_node'],
@@ -89,7 +108,7 @@ describe('tickets', () => {
     const counter = new Counter(3);
     for (let i = 0; i < 3; i++) expect(counter.tickets.take(counter.mint())).toMatchObject({ ok: true });
     expect(counter.tickets.take(counter.mint())).toMatchObject({ ok: false, close: 'unavailable' });
-    counter.wall += LIFE + 2_000;
+    counter.wall += LIFE + TICKET_LEEWAY_SECONDS * 1_000 + 2_000;
     expect(counter.tickets.take(counter.mint())).toMatchObject({ ok: true });
   });
 
@@ -123,9 +142,13 @@ describe('tickets', () => {
     const counter = new Counter();
     const ticket = counter.mint();
     counter.tickets.take(ticket);
-    for (const back of [1_000, 60_000, 3_600_000]) {
+    for (const [back, close] of [
+      [1_000, 'ticket_used'],
+      [60_000, 'invalid_ticket'],
+      [3_600_000, 'invalid_ticket'],
+    ] as const) {
       counter.wall -= back;
-      expect(counter.tickets.take(ticket)).toMatchObject({ close: 'ticket_used' });
+      expect(counter.tickets.take(ticket)).toMatchObject({ ok: false, close });
     }
   });
 });

@@ -15,8 +15,8 @@ export const TICKET_TYPE = 'ringway-ticket+jwt';
 /** `typ` of a cluster token's header. */
 export const CLUSTER_TYPE = 'ringway-cluster+jwt';
 
-/** Why a token is refused. Times are looked at before issuer and audience. */
-export type TokenFailure = OpenFailure | 'expired' | 'issuer' | 'audience' | 'scope';
+/** Why a token is refused. `lifetime`: a ticket that would live longer than tickets do. Times are looked at before issuer and audience. */
+export type TokenFailure = OpenFailure | 'expired' | 'lifetime' | 'issuer' | 'audience' | 'scope';
 
 /** What a token says, or why it is refused. */
 export type Verified<C> =
@@ -46,7 +46,10 @@ export interface Expectation {
   readonly audience: string;
 }
 
-/** Checks a ticket. It is taken until 5 s behind its `exp`; that it is taken once is the node's to see to. */
+/**
+ * Checks a ticket. It is taken until 5 s behind its `exp`, which lies no further ahead than a ticket lives and 5 s; that
+ * it is taken once is the node's to see to, which remembers it for no longer than that.
+ */
 export function verifyTicket(
   family: KeyFamily,
   token: string,
@@ -56,6 +59,9 @@ export function verifyTicket(
   if (!opened.ok) return opened;
   const { claims } = opened;
   if (!isTicketClaims(claims)) return { ok: false, reason: 'malformed' };
+  if (claims.exp * 1000 > expected.now + (TICKET_TTL_SECONDS + TICKET_LEEWAY_SECONDS) * 1000) {
+    return { ok: false, reason: 'lifetime' };
+  }
   return checkCommon(claims, expected) ?? { ok: true, claims };
 }
 

@@ -49,6 +49,13 @@ describe('tickets', () => {
     expect(verifyTicket(family, mintTicket(family, claims), expected)).toEqual({ ok: true, claims });
   });
 
+  test('that would live longer than a ticket does are refused', () => {
+    const until = (exp: number) => verifyTicket(family, mintTicket(family, { ...claims, exp }), expected);
+    expect(until(ticketExpiry(NOW) + 5)).toMatchObject({ ok: true });
+    expect(until(ticketExpiry(NOW) + 6)).toEqual({ ok: false, reason: 'lifetime' });
+    expect(until(Number.MAX_VALUE)).toEqual({ ok: false, reason: 'lifetime' });
+  });
+
   test('are JWTs that another library reads', async () => {
     const { payload, protectedHeader } = await jwtVerify(mintTicket(family, claims), Buffer.from(A), {
       algorithms: ['HS256'],

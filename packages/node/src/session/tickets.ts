@@ -30,11 +30,13 @@ const CLOSES: Readonly<Record<TokenFailure, CloseName>> = {
   signature: 'invalid_ticket',
   issuer: 'invalid_ticket',
   scope: 'invalid_ticket',
+  lifetime: 'invalid_ticket',
   expired: 'ticket_expired',
   audience: 'wrong_node',
 };
 
-const LIFE_MS = (TICKET_TTL_SECONDS + TICKET_LEEWAY_SECONDS + 1) * 1000;
+/** The leeway twice: the clock of whoever made it may be ahead by it, and it is taken for so long behind its end. */
+const LIFE_MS = (TICKET_TTL_SECONDS + 2 * TICKET_LEEWAY_SECONDS + 1) * 1000;
 
 /** Checks tickets, and takes each one once. */
 export class Tickets {
