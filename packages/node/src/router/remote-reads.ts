@@ -22,25 +22,37 @@ interface Wanted {
 
 interface Read {
   readonly link: Outbound;
+  readonly deadline: number;
   readonly messages: Delivery[];
   resolve(history: History): void;
   reject(error: Error): void;
 }
 
+/** What {@link RemoteReads} needs to know at construction. */
+export interface RemoteReadsOptions {
+  readonly nextCorrelation: () => number;
+  /** Longest wait for the end of an answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number;
+}
+
 /** Reads of logs that other nodes keep: the messages come one by one on the link, then an end. */
 export class RemoteReads {
   private readonly reads = new Map<number, Read>();
-  private readonly nextCorrelation: () => number;
+  private readonly options: RemoteReadsOptions;
 
-  constructor(nextCorrelation: () => number) {
-    this.nextCorrelation = nextCorrelation;
+  constructor(options: RemoteReadsOptions) {
+    this.options = options;
   }
 
   read(link: Outbound | undefined, channel: string, wanted: Wanted): Promise<History> {
     if (!link?.open) return Promise.reject(new HomeUnreadableError('the home cannot be reached'));
-    const correlation = this.nextCorrelation();
+    const { nextCorrelation, now, timeoutMs } = this.options;
+    const correlation = nextCorrelation();
+    const deadline = now() + timeoutMs;
     return new Promise((resolve, reject) => {
-      this.reads.set(correlation, { link, messages: [], resolve, reject });
+      this.reads.set(correlation, { link, deadline, messages: [], resolve, reject });
       link.send(encodeControl({ t: 'read', correlation, channel, ...wanted }));
     });
   }
@@ -57,10 +69,19 @@ export class RemoteReads {
   }
 
   onLinkDown(link: Outbound): void {
+    this.giveUp((read) => read.link === link, 'the link to the home broke');
+  }
+
+  /** Gives up what a home has not answered in its time, though its link stands. */
+  expire(now: number): void {
+    this.giveUp((read) => read.deadline <= now, 'the home did not answer');
+  }
+
+  private giveUp(which: (read: Read) => boolean, why: string): void {
     for (const [correlation, read] of this.reads) {
-      if (read.link !== link) continue;
+      if (!which(read)) continue;
       this.reads.delete(correlation);
-      read.reject(new HomeUnreadableError('the link to the home broke'));
+      read.reject(new HomeUnreadableError(why));
     }
   }
 }

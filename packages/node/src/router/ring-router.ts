@@ -1,5 +1,5 @@
 import type { Member } from '@ringway/membership';
-import type { Position } from '@ringway/protocol';
+import { ERRORS, type Position } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
 import type { Log } from '../log/port.ts';
 import type { Tenures } from '../log/tenures.ts';
@@ -17,7 +17,7 @@ import {
 import { Flights } from './flights.ts';
 import { Holding } from './holding.ts';
 import { Home } from './home.ts';
-import { gather, outcomeOf, type Sent, type SentList, singly } from './lists.ts';
+import { gather, outcomeOf } from './lists.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { type Place, Placement } from './placement.ts';
 import type {
@@ -30,6 +30,7 @@ import type {
   SubscribeAnswer,
 } from './port.ts';
 import { RemoteReads } from './remote-reads.ts';
+import { isList, isSingle, Unanswered } from './unanswered.ts';
 import { type Parked, Waiting } from './waiting.ts';
 
 export interface RingRouterOptions {
@@ -65,8 +66,7 @@ export class RingRouter implements Router, PeerUser {
    */
   private readonly lastHop: Waiting;
   private readonly flights = new Flights();
-  /** By link, in the order in which they were sent, so that after a break they are sent again in it. */
-  private readonly sent = new Map<Outbound, Map<number, Sent | SentList>>();
+  private readonly sent = new Unanswered();
   private readonly reads: RemoteReads;
   private home!: Home;
   private holding!: Holding;
@@ -85,7 +85,11 @@ export class RingRouter implements Router, PeerUser {
     this.placement = new Placement(options.selfId, options.peers.hearing, options.ring);
     this.waiting = new Waiting(options.maxWaitingBytes);
     this.lastHop = new Waiting(options.maxWaitingBytes);
-    this.reads = new RemoteReads(() => this.nextCorrelation());
+    this.reads = new RemoteReads({
+      nextCorrelation: () => this.nextCorrelation(),
+      timeoutMs: options.homeTimeoutMs,
+      now: options.now,
+    });
   }
 
   start(local: LocalChannels): Promise<void> {
@@ -117,6 +121,8 @@ export class RingRouter implements Router, PeerUser {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.peers.stop();
+    this.giveUpSent(Number.POSITIVE_INFINITY);
+    this.reads.expire(Number.POSITIVE_INFINITY);
     for (const queue of [this.lastHop, this.waiting]) {
       for (const parked of queue.expired(Number.POSITIVE_INFINITY)) this.fail(parked);
     }
@@ -263,19 +269,15 @@ export class RingRouter implements Router, PeerUser {
   onLinkDown(link: Outbound): void {
     this.holding.onLinkDown(link);
     this.reads.onLinkDown(link);
-    const unanswered = this.sent.get(link);
-    this.sent.delete(link);
-    if (!unanswered) return;
     const again: Parked[] = [];
     const failed: Publication[] = [];
-    for (const item of unanswered.values()) {
-      for (const one of 'channels' in item ? singly(item) : [item]) {
-        this.flights.landed(one.publication.channel);
-        // at most once means never again
-        if (one.publication.ephemeral) failed.push(one.publication);
-        else again.push({ ...one, sent: true });
-      }
+    for (const one of this.sent.takeAll(link)) {
+      this.flights.landed(one.publication.channel);
+      // at most once means never again
+      if (one.publication.ephemeral) failed.push(one.publication);
+      else again.push({ ...one, sent: true });
     }
+    if (again.length + failed.length === 0) return;
     this.waiting.unshift(again);
     for (const publication of failed) publication.done?.(UNKNOWN);
     this.pumpAll();
@@ -334,7 +336,7 @@ export class RingRouter implements Router, PeerUser {
     if (!link.send(encodePublish(channel, publication, dedupe, correlation, forwarded))) return false;
     this.flights.departed(channel, link.member.id);
     const until = deadline || this.options.now() + this.options.homeTimeoutMs;
-    this.remember(link, correlation, { publication, dedupe, hops, deadline: until });
+    this.sent.add(link, correlation, { publication, dedupe, hops, deadline: until });
     return true;
   }
 
@@ -362,16 +364,7 @@ export class RingRouter implements Router, PeerUser {
     if (!done) return;
     for (const channel of channels) this.flights.departed(channel, link.member.id);
     const deadline = this.options.now() + this.options.homeTimeoutMs;
-    this.remember(link, correlation, { message, channels, done, deadline });
-  }
-
-  private remember(link: Outbound, correlation: number, item: Sent | SentList): void {
-    let sent = this.sent.get(link);
-    if (!sent) {
-      sent = new Map();
-      this.sent.set(link, sent);
-    }
-    sent.set(correlation, item);
+    this.sent.add(link, correlation, { message, channels, done, deadline });
   }
 
   private onReplyControl(from: Outbound, control: Control): void {
@@ -383,9 +376,8 @@ export class RingRouter implements Router, PeerUser {
         this.reads.onEnd(control.correlation, control.start);
         return;
       case 'listed': {
-        const item = this.sent.get(from)?.get(control.correlation);
-        this.sent.get(from)?.delete(control.correlation);
-        if (!item || !('channels' in item)) return;
+        const item = this.sent.take(from, control.correlation, isList);
+        if (!item) return;
         const free = item.channels.filter((channel) => this.flights.landed(channel));
         item.done(control.outcomes.map(outcomeOf));
         if (this.waiting.size > 0) for (const channel of free) this.pump(channel);
@@ -403,23 +395,36 @@ export class RingRouter implements Router, PeerUser {
   }
 
   private onAnswer(from: Outbound, answer: AnswerRecord): void {
-    const sent = this.sent.get(from);
-    const item = sent?.get(answer.correlation);
-    if (!item || 'channels' in item) return;
-    sent?.delete(answer.correlation);
+    const item = this.sent.take(from, answer.correlation, isSingle);
+    if (!item) return;
     const { publication } = item;
     const free = this.flights.landed(publication.channel);
     publication.done?.(outcomeOf(answer));
+    if (answer.code !== undefined && ERRORS[answer.code].retryable) {
+      for (const parked of this.waiting.behind(publication)) this.fail(parked);
+    }
     if (free && this.waiting.size > 0) this.pump(publication.channel);
   }
 
   private sweep(): void {
     this.holding.sweep();
+    // a peer may wait for the home as long as this node does, and so may whoever it has passed it on to
+    const now = this.options.now();
+    this.giveUpSent(now - 2 * this.options.homeTimeoutMs);
+    this.reads.expire(now);
     for (const queue of [this.lastHop, this.waiting]) {
       if (queue.size === 0) continue;
       for (const parked of queue.expired(this.options.now())) this.fail(parked);
     }
     this.pumpAll();
+  }
+
+  /** What was not answered in time, though its link stands, may or may not have been stored. */
+  private giveUpSent(deadline: number): void {
+    for (const { publication } of this.sent.takeExpired(deadline)) {
+      this.flights.landed(publication.channel);
+      publication.done?.(UNKNOWN);
+    }
   }
 
   private pumpAll(): void {

@@ -80,21 +80,46 @@ export class Waiting {
     for (const [channel, queue] of this.queues) {
       if (!queue.some(({ deadline }) => deadline <= now)) continue;
       const again = new Set<string>();
-      const keep = queue.filter((item) => {
-        const { done, from, ephemeral } = item.publication;
-        // neither an ephemeral one nor one without an answer is ever said again
-        const repeatable = done !== undefined && !ephemeral;
-        if (item.deadline > now && !(repeatable && again.has(from))) return true;
-        if (repeatable) again.add(from);
-        expired.push(item);
-        return false;
+      this.takeOut(channel, queue, expired, ({ deadline, publication }) => {
+        const isRepeatable = repeatable(publication);
+        if (deadline > now && !(isRepeatable && again.has(publication.from))) return false;
+        if (isRepeatable) again.add(publication.from);
+        return true;
       });
-      if (keep.length > 0) this.queues.set(channel, keep);
-      else this.queues.delete(channel);
     }
-    for (const item of expired) this.bytes -= bytesOf(item);
     return expired;
   }
+
+  /** Takes out what waits behind one that was refused for now: its sender will say all of them again, in order. */
+  behind(refused: Publication): Parked[] {
+    const behind: Parked[] = [];
+    const queue = this.queues.get(refused.channel);
+    if (queue && repeatable(refused)) {
+      this.takeOut(
+        refused.channel,
+        queue,
+        behind,
+        ({ publication }) => repeatable(publication) && publication.from === refused.from,
+      );
+    }
+    return behind;
+  }
+
+  private takeOut(channel: string, queue: Parked[], out: Parked[], which: (parked: Parked) => boolean): void {
+    const keep = queue.filter((parked) => {
+      if (!which(parked)) return true;
+      out.push(parked);
+      this.bytes -= bytesOf(parked);
+      return false;
+    });
+    if (keep.length > 0) this.queues.set(channel, keep);
+    else this.queues.delete(channel);
+  }
+}
+
+/** Neither an ephemeral one nor one without an answer is ever said again. */
+function repeatable({ done, ephemeral }: Publication): boolean {
+  return done !== undefined && !ephemeral;
 }
 
 function bytesOf({ publication }: Parked): number {
