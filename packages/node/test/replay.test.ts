@@ -178,6 +178,27 @@ describe('a replay', () => {
     expect(record.taken).toEqual([2, 1, 2, 3]);
   });
 
+  it('tells what is missing when the log never comes to where the live stream is', async () => {
+    const log = new SlowLog();
+    const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    log.head = 5;
+    const channel = hub.subscribe(CHANNEL, { session, joined: () => {}, failed: () => {} });
+    log.head = 2;
+    const record = recorded(session);
+    const ends: unknown[] = [];
+    replay({ router: log, highWaterBytes: 1_000, attempts: 3 }, session, channel, at(0), (end) =>
+      ends.push(end),
+    );
+    for (let i = 0; i < 100 && ends.length === 0; i++) {
+      log.open.shift()?.(false);
+      await vi.advanceTimersByTimeAsync(25);
+    }
+    expect(ends).toEqual([at(5)]);
+    expect(record).toEqual({ taken: [1, 2, 3, 4, 5], gaps: 1 });
+  });
+
   it('is given up when the log cannot be read for too long', async () => {
     const log = new SlowLog();
     const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });

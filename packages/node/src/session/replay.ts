@@ -82,7 +82,16 @@ export function replay(
     else if (messages.length > 0) drained(() => read(last));
     // live messages that came since the log was read have passed by, or the hub is reading a hole itself
     else if (looks-- > 0) later(() => read(last), looks === MAX_LOOKS - 1 ? 0 : DRAIN_MS);
-    else finish(last);
+    else rejoin(last);
+  };
+
+  /** The log does not come to where the live stream is: what lies between is lost to the session, and it is told so. */
+  const rejoin = (last: Position): void => {
+    const { position = last } = channel;
+    if (!samePosition(last, position)) {
+      session.send(frame({ type: 'gap', channel: channel.name, after: last, upTo: position }));
+    }
+    finish(position);
   };
 
   const drained = (next: () => void): void => {
