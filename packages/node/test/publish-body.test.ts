@@ -73,6 +73,12 @@ describe('the body of POST /publish', () => {
     expect(read(body)).toMatchObject({ code });
   });
 
+  it('has one id, however that is written', () => {
+    for (const id of ['"a/b\u00e9"', '"\\u0061\\/b\\u00e9"']) {
+      expect(read(`{"to":"user:a","data":1,"id":${id}}`)).toMatchObject({ id: '"a/b\u00c3\u00a9"' });
+    }
+  });
+
   it('that is refused tells the id where it has one', () => {
     expect(read('{"to":"bob","data":1,"id":"mine"}')).toMatchObject({
       code: 'invalid_channel',
