@@ -1,5 +1,5 @@
 import { RingwayClient } from '/sdk/ringway.js';
-import { showGap, showMine, showTheirs } from './chat.js';
+import { showGap, showLast, showMine, showTheirs } from './chat.js';
 import { drawLens, drawMembers, drawRing, hex, memberName } from './ring.js';
 
 const LOG_LINES = 100;
@@ -70,8 +70,20 @@ function show() {
     $('ring').closest('section').dataset.checksum = state.ring.checksum;
     document.querySelector('.version').textContent = `ring ${state.ring.index} · ${state.ring.checksum}`;
   }
+  showAdd();
   showWhy();
   $('to-node').replaceChildren(...(other ? ['lives on ', memberName(other.owner)] : []));
+}
+
+const HOME = 'The node that owns your channel: it keeps your messages, and new connections go to it.';
+const GUEST = 'Your session is on a node that is not your home: your messages reach you with one hop more.';
+
+/** A word with its explanation. */
+function term(text, title) {
+  const made = document.createElement('abbr');
+  made.textContent = text;
+  made.title = title;
+  return made;
 }
 
 function showWhy() {
@@ -89,10 +101,13 @@ function showWhy() {
     point,
     ', which lies on an arc of ',
     memberName(mine.owner),
-    ': your home.',
+    ': ',
+    term('your home', HOME),
+    '.',
   ];
   if (mine.successor) parts.push(' Should it die, ', memberName(mine.successor), ' takes over.');
-  if (node !== undefined && node !== mine.owner) parts.push(' You are a guest on ', memberName(node), '.');
+  if (node !== undefined && node !== mine.owner)
+    parts.push(' You are ', term('a guest', GUEST), ' on ', memberName(node), '.');
   parts.push(` (Ring ${mine.ring.index}.)`);
   $('why-text').replaceChildren(...parts);
   drawLens($('lens'), mine);
@@ -122,7 +137,7 @@ function watchNode() {
 async function tellGap(client, gap) {
   const place = await placeOf(gap.channel.replace(/^user:/, '')).catch(() => undefined);
   if (client !== page.client) return;
-  log(`${gap.channel} has a new log; what was published during the change may be missing`);
+  log(`gap in ${gap.channel}: what was published meanwhile may be missing`);
   showGap($('messages'), gap, place?.owner);
 }
 
@@ -187,14 +202,26 @@ async function ask(method, path) {
   }
 }
 
+/** A request for one more node is under way. */
+let adding = false;
+
+function showAdd() {
+  const { members = [], most = Number.POSITIVE_INFINITY } = page.state ?? {};
+  const full = members.length >= most;
+  $('add').disabled = adding || full;
+  $('add').title = full ? `${most} nodes are the most here` : '';
+}
+
 function removeNode(id) {
   void ask('DELETE', `/dev/nodes/${encodeURIComponent(id)}`);
 }
 
 $('add').addEventListener('click', async () => {
-  $('add').disabled = true;
+  adding = true;
+  showAdd();
   await ask('POST', '/dev/nodes');
-  $('add').disabled = false;
+  adding = false;
+  showAdd();
 });
 
 $('join').addEventListener('submit', (event) => {
@@ -247,6 +274,8 @@ events.addEventListener('state', ({ data }) => {
   if (before !== page.state.ring.checksum) void refreshPlaces();
 });
 setInterval(watchNode, 250);
+// a list that changes its height would else no longer show its end
+new ResizeObserver(() => showLast($('messages'))).observe($('messages'));
 
 const wanted = new URLSearchParams(location.search);
 $('name').value = wanted.get('name') ?? '';

@@ -5,6 +5,8 @@ const CIRCLE = 2 ** 32;
 const COLOURS = 12;
 const OUTER = 100;
 const INNER = 74;
+/** node-2 before node-10. */
+const BY_NAME = new Intl.Collator('en', { numeric: true });
 
 /** A member's colour: by the number in its name, so that it stays what it was when others come and go. */
 export function colourOf(id) {
@@ -139,8 +141,9 @@ export function drawLens(svg, place) {
 /** The list of members. `remove(id)` is called by their buttons. */
 export function drawMembers(list, { members }, remove) {
   const focused = document.activeElement?.getAttribute('data-testid');
+  const sorted = [...members].sort((a, b) => BY_NAME.compare(a.id, b.id));
   list.replaceChildren(
-    ...members.map((member) => {
+    ...sorted.map((member) => {
       const row = document.createElement('li');
       row.dataset.testid = `member-${member.id}`;
       row.dataset.state = member.state;

@@ -37,6 +37,8 @@ export interface DevMember {
 export interface DevState {
   readonly ring: { readonly index: string; readonly checksum: string };
   readonly members: readonly DevMember[];
+  /** How many members there may be. */
+  readonly most: number;
   /** Ids in the order that `stripes` counts them. */
   readonly slots: readonly string[];
   readonly stripes: readonly number[];
@@ -187,7 +189,13 @@ export class DevCluster extends EventEmitter<Events> {
       share: shares.get(member.id) ?? 0,
       sessions: this.#nodes.get(member.id)?.sessions ?? 0,
     }));
-    return { ring: ring.version, members, slots: ring.members.map(({ id }) => id), stripes: stripes(ring) };
+    return {
+      ring: ring.version,
+      members,
+      most: MAX_NODES,
+      slots: ring.members.map(({ id }) => id),
+      stripes: stripes(ring),
+    };
   }
 
   /** Where a channel is; undefined while the ring is empty. */
