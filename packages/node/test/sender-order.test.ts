@@ -16,9 +16,9 @@ interface Said {
   readonly at: number;
   /**
    * Part of a list: that it was given up, with what was said before it, shows only when the whole list is answered, so it
-   * is told by the time.
+   * is told by the time, or by the refusal of that.
    */
-  readonly givenUpAt: number;
+  givenUpAt: number;
 }
 
 /** What one node says to some channels, and where each of it is: holds rule 6 against whatever is seen. */
@@ -71,10 +71,17 @@ class Rule6 implements PeerWatch {
     if (!peer) this.settle(channel, number);
   }
 
-  answered(record: PublishRecord | ListRecord): void {
+  answered(record: PublishRecord | ListRecord, how: 'published' | 'unavailable'): void {
     const numbers = JSON.parse(record.data) as Record<string, number>;
     const channels = record.kind === KIND.list ? record.channels : [record.channel];
     for (const channel of channels) this.settle(channel, numbers[channel] as number);
+    if (how === 'published' || record.kind === KIND.list) return;
+    const { channel } = record;
+    const open = this.peers().flatMap((peer) => this.openAt(peer, channel));
+    for (const said of this.said.get(channel) ?? []) {
+      if (said.givenUpAt !== Number.POSITIVE_INFINITY && !open.includes(said.number))
+        said.givenUpAt = Date.now();
+    }
   }
 
   private settle(channel: string, number: number): void {

@@ -137,7 +137,7 @@ export class ScriptedPeer {
     const asked = this.asked.shift();
     if (!asked) return;
     const { record, socket } = asked;
-    this.watch.answered(record);
+    this.watch.answered(record, how);
     const position = { epoch: this.member.id, seq: 1 };
     if (record.kind === KIND.list) {
       const outcomes = record.channels.map(() =>
@@ -164,7 +164,7 @@ export class ScriptedPeer {
 
 export interface PeerWatch {
   received(peer: ScriptedPeer, record: PublishRecord | ListRecord): void;
-  answered(record: PublishRecord | ListRecord): void;
+  answered(record: PublishRecord | ListRecord, how: 'published' | 'unavailable'): void;
 }
 
 /** One real ring router, `node-1`, among peers that do what the test says. Time is the test's. */
