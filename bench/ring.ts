@@ -4,19 +4,9 @@
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { buildRing, keyPoint, movedRanges, type Ring, type RingMember } from '@ringway/ring';
+import { type Row, rowsTable } from './support/row.ts';
 import { type Spread, spread } from './support/stats.ts';
 import { digits, spreadText, table } from './support/table.ts';
-
-/** A target and what was seen of it. */
-export interface Row {
-  readonly name: string;
-  /** Median of the rounds. */
-  readonly measured: number;
-  /** The same of the peer named, or the plain way that it is better than. */
-  readonly beside: number;
-  readonly target: string;
-  readonly ok: boolean;
-}
 
 /** A ring under test. Each has a loop of its own, so that the engine sees one kind of ring in it, as it would in use. */
 interface Contestant {
@@ -221,7 +211,7 @@ function lookupTable(lookups: readonly Lookups[]): string {
 }
 
 /** Measures, prints the table, and returns a row for each target. */
-export function run({ short = false }: { short?: boolean } = {}): Promise<Row[]> {
+function run({ short = false }: { short?: boolean } = {}): Promise<Row[]> {
   const rounds = short ? 5 : 20;
   const lookups = [10, 1000].flatMap((members) => measureLookups(members, rounds));
   const { full, add, peerAdd, pick, plainPick } = measureChanges(1000, short ? 9 : 25);
@@ -282,15 +272,8 @@ export function run({ short = false }: { short?: boolean } = {}): Promise<Row[]>
   ]);
 }
 
-if (import.meta.main) {
-  const { values: flags } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
-  const rows = await run(flags);
-  const lines = rows.map(({ name, measured, beside, target, ok }) => [
-    name,
-    digits(measured),
-    digits(beside),
-    target,
-    ok ? 'ok' : 'MISSED',
-  ]);
-  console.log(`\n${table([['target', 'measured', 'beside', 'wanted', ''], ...lines])}`);
-}
+const { values: flags } = parseArgs({
+  options: { short: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+});
+const measured = await run(flags);
+console.log(flags.json ? JSON.stringify(measured) : `\n${table(rowsTable(measured))}`);
