@@ -66,7 +66,7 @@ describe('tickets', () => {
     const longest = ticketExpiry(counter.wall) + TICKET_LEEWAY_SECONDS;
     expect(counter.tickets.take(counter.mint({ exp: longest + 1 }))).toEqual({
       ok: false,
-      close: 'invalid_ticket',
+      close: 'ticket_expired',
       reason: 'lifetime',
     });
     const ticket = counter.mint({ exp: longest });
@@ -144,8 +144,8 @@ describe('tickets', () => {
     counter.tickets.take(ticket);
     for (const [back, close] of [
       [1_000, 'ticket_used'],
-      [60_000, 'invalid_ticket'],
-      [3_600_000, 'invalid_ticket'],
+      [60_000, 'ticket_expired'],
+      [3_600_000, 'ticket_expired'],
     ] as const) {
       counter.wall -= back;
       expect(counter.tickets.take(ticket)).toMatchObject({ ok: false, close });

@@ -30,7 +30,8 @@ const CLOSES: Readonly<Record<TokenFailure, CloseName>> = {
   signature: 'invalid_ticket',
   issuer: 'invalid_ticket',
   scope: 'invalid_ticket',
-  lifetime: 'invalid_ticket',
+  // clocks that differ by more than they may: nothing that the client could not get over by asking again
+  lifetime: 'ticket_expired',
   expired: 'ticket_expired',
   audience: 'wrong_node',
 };
