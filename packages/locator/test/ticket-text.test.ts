@@ -52,7 +52,7 @@ test('what is written by hand is read as the claims that were meant', () => {
           cap: may,
           ...(avoid === undefined ? {} : { via: 'avoid', avoid }),
         };
-        const expected = { now: 0, issuer: 'ringway', audience: 'node-1/node-1-1' };
+        const expected = { now: 990_000, issuer: 'ringway', audience: 'node-1/node-1-1' };
         expect(verifyTicket(keys, signCompact(keys, TICKET_TYPE, text), expected)).toEqual({
           ok: true,
           claims: want,
