@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 mkdir -p "${1:-$here/.tools/consul}"
 dest=$(cd "${1:-$here/.tools/consul}" && pwd)
 if [ -x "$dest/usr/bin/consul" ]; then
-  "$dest/usr/bin/consul" version | head -1
+  "$dest/usr/bin/consul" version | sed -n 1p
   exit 0
 fi
 
@@ -52,4 +52,4 @@ dpkg -x consul_*.deb "$apt/x"
 # Put in place by a rename, so that a run broken off, or a second one beside it, never leaves half a binary.
 install -D -m 755 "$apt/x/usr/bin/consul" "$dest/usr/bin/consul.new.$$"
 mv "$dest/usr/bin/consul.new.$$" "$dest/usr/bin/consul"
-"$dest/usr/bin/consul" version | head -1
+"$dest/usr/bin/consul" version | sed -n 1p
