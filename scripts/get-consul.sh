@@ -25,7 +25,7 @@ base=$( { cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/s
   awk '/^#/ { next }
        tolower($1) == "uris:" { for (i = 2; i <= NF; i++) print $i; next }
        $1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) { print $i; break } }' |
-  sed 's#/*$##' | sed -n '/\/debian$/{p;q}')
+  sed 's#/*$##' | awk '/\/debian$/ && !n++')
 [ -n "$base" ] || fail "no Debian archive among this machine's apt sources"
 
 # A private apt: its own sources, lists and cache, so that the system's are neither read nor changed.
