@@ -19,7 +19,11 @@ const CASES: readonly Case[] = [
     what: 'several that are missing or wrong at once',
     command: 'node',
     env: { ...shared, RINGWAY_WEIGHT: 'heavy', RINGWAY_PING_INTERVAL: '25' },
-    said: [/RINGWAY_NODE_ID: missing; expected/, /RINGWAY_WEIGHT.*heavy.*number/, /RINGWAY_PING_INTERVAL.*duration/],
+    said: [
+      /RINGWAY_NODE_ID: missing; expected/,
+      /RINGWAY_WEIGHT.*heavy.*number/,
+      /RINGWAY_PING_INTERVAL.*duration/,
+    ],
   },
   {
     what: 'a public URL without TLS',
