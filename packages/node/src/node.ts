@@ -185,6 +185,7 @@ class Parts {
     });
     this.router = new RingRouter({
       selfId: nodeId,
+      incarnation: this.incarnation,
       ring: this.watcher.current,
       peers,
       log: this.log,

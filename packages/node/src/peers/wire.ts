@@ -56,7 +56,8 @@ export interface ListRecord {
 export interface AnswerRecord {
   readonly kind: typeof KIND.answer;
   readonly correlation: number;
-  readonly code: ErrorCode | undefined;
+  /** `not_home`: it had been forwarded once, and whoever has it is not the channel's home. Nothing was stored. */
+  readonly code: ErrorCode | 'not_home' | undefined;
   readonly duplicate: boolean;
   readonly reached: number;
   readonly position: Position | undefined;
@@ -96,17 +97,24 @@ export type Control =
       readonly sessions: number;
       readonly position?: Position;
     }
-  /** The stream of the channel begins at `start`; deliveries follow on the same link. */
+  /**
+   * The stream of the channel goes on behind `start`; deliveries follow on the same link. `goesOn`: nothing lies between
+   * that and the position that the interest named. Otherwise what does is to be read.
+   */
   | {
       readonly t: 'interested';
       readonly correlation: number;
       readonly start?: Position;
+      readonly goesOn?: boolean;
       readonly code?: ErrorCode;
     }
   | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
   /** The sender is not the channel's home any more, and has dropped the receiver's interest in it. */
   | { readonly t: 'moved'; readonly channel: string }
-  /** The messages come as `deliver` records with this correlation, then `readEnd`. */
+  /**
+   * The messages come as `deliver` records with this correlation, then `readEnd`. `past`: asked of a node that was the
+   * home; where it still is, it answers once it is not. `closedBy`: the node whose epoch ended at `since`.
+   */
   | {
       readonly t: 'read';
       readonly correlation: number;
@@ -114,12 +122,35 @@ export type Control =
       readonly since?: Position;
       readonly last?: number;
       readonly limit: number;
+      readonly past?: boolean;
+      readonly closedBy?: string;
     }
+  /** `follows`: the node whose epoch came before the one that was read. */
   | {
       readonly t: 'readEnd';
       readonly correlation: number;
       readonly start?: Position;
+      readonly end?: Position;
+      readonly follows?: string;
       readonly code?: ErrorCode;
+    }
+  /** Answered once every publication that came before it on the link has been stored, refused or given up. */
+  | { readonly t: 'sync'; readonly correlation: number }
+  | { readonly t: 'synced'; readonly correlation: number }
+  /** Where a holder stands in some channels, and with how many sessions. */
+  | {
+      readonly t: 'check';
+      readonly items: readonly {
+        readonly channel: string;
+        readonly sessions: number;
+        readonly at: Position;
+      }[];
+    }
+  /** Channels of a check in which the holder is not known, and those in which it is behind. */
+  | {
+      readonly t: 'checked';
+      readonly lost: readonly string[];
+      readonly behind: readonly { readonly channel: string; readonly head: Position }[];
     }
   /** One outcome for each channel of a list, in its order. */
   | { readonly t: 'listed'; readonly correlation: number; readonly outcomes: readonly ListOutcome[] }
@@ -139,12 +170,13 @@ export interface ControlRecord {
 export type PeerRecord = PublishRecord | ListRecord | AnswerRecord | DeliverRecord | ControlRecord;
 
 /** Codes of the answer, by their place: append only, nodes of two versions work together. */
-const ANSWER_CODES: readonly (ErrorCode | undefined)[] = [
+const ANSWER_CODES: readonly AnswerRecord['code'][] = [
   undefined,
   'unavailable',
   'unknown',
   'id_conflict',
   'internal',
+  'not_home',
 ];
 const ANSWER_INTERNAL = 4;
 

@@ -198,6 +198,7 @@ export class LoneRouter {
     });
     this.router = new RingRouter({
       selfId: 'node-1',
+      incarnation: 'i1',
       ring: buildRing<Member>([]),
       peers: links,
       log: new MemoryLog({
