@@ -56,7 +56,11 @@ describe('interest, as a home is told of it', () => {
   beforeEach(async () => {
     vi.useFakeTimers();
     local = new OneChannel();
-    lone = new LoneRouter(['node-2', 'node-3'], local, { received: () => {}, answered: () => {} });
+    lone = new LoneRouter(['node-2', 'node-3'], local, {
+      received: () => {},
+      answered: () => {},
+      lost: () => {},
+    });
     const ring = lone.setRing(['node-2', 'node-3'], false);
     await vi.advanceTimersByTimeAsync(300);
     const owner = ring.owner(CHANNEL)?.id;

@@ -178,7 +178,8 @@ export class Hub implements LocalChannels {
       },
       () => {
         // the home cannot be read now: registering with it anew, which the router does, looks here again
-        if (this.filled(channel) === 'anew' && this.channels.get(channel.name) === channel) this.fill(channel);
+        if (this.filled(channel) === 'anew' && this.channels.get(channel.name) === channel)
+          this.fill(channel);
       },
     );
   }

@@ -24,8 +24,8 @@ export class Inbound {
   readonly incarnation: string;
   /** Publications of the peer that have no outcome yet. */
   readonly backlog = new Backlog();
-  /** Channels of which a publication went back to the peer, and until when others do. */
-  readonly turnedBack = new Map<string, number>();
+  /** Channels of which a publication that the peer had forwarded went back to it, and what is behind it does, too. */
+  readonly turnedBack = new Set<string>();
   private readonly socket: WebSocket;
   private readonly context: InboundContext;
   private readonly writer: BatchWriter;

@@ -26,6 +26,7 @@ const DEDUPE = 2;
 const FORWARDED = 4;
 const DUPLICATE = 8;
 const PLACED = 16;
+const AGAIN = 32;
 
 /** A publication between nodes. `correlation` 0: no answer is wanted. */
 export interface PublishRecord {
@@ -35,6 +36,8 @@ export interface PublishRecord {
   readonly dedupe: boolean;
   /** It has been forwarded once already: whoever gets it now is its last chance. */
   readonly forwarded: boolean;
+  /** It was forwarded to this node before and came back, and all that were behind it did: they follow in their order. */
+  readonly again: boolean;
   readonly channel: string;
   readonly from: string;
   readonly id: string;
@@ -207,10 +210,15 @@ export function encodePublish(
   dedupe: boolean,
   correlation: number,
   forwarded: boolean,
+  again = false,
 ): string {
   const { from, id, data } = message;
   const channel = toWire(name);
-  const flags = (message.ephemeral ? EPHEMERAL : 0) | (dedupe ? DEDUPE : 0) | (forwarded ? FORWARDED : 0);
+  const flags =
+    (message.ephemeral ? EPHEMERAL : 0) |
+    (dedupe ? DEDUPE : 0) |
+    (forwarded ? FORWARDED : 0) |
+    (again ? AGAIN : 0);
   const length = 12 + channel.length + from.length + id.length + data.length;
   return (
     String.fromCharCode(
@@ -358,6 +366,7 @@ function decodeRecord(cursor: Cursor): PeerRecord | undefined {
         ephemeral: (flags & EPHEMERAL) !== 0,
         dedupe: (flags & DEDUPE) !== 0,
         forwarded: (flags & FORWARDED) !== 0,
+        again: (flags & AGAIN) !== 0,
         channel: channelName(cursor.take(channelLength)),
         from: cursor.take(fromLength),
         id: cursor.take(idLength),

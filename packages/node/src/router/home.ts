@@ -127,7 +127,8 @@ export class Home {
         continue;
       }
       this.setSessions(holder, channel, sessions);
-      const head = this.log.shared ? this.sentOn.get(channel) : this.log.head(channel);
+      const { log } = this;
+      const head = log.shared ? this.sentOn.get(channel) : log.head(channel);
       if (head && !samePosition(head, at)) behind.push({ channel, head });
     }
     if (lost.length + behind.length > 0) holder.send(encodeControl({ t: 'checked', lost, behind }));

@@ -23,16 +23,12 @@ export interface PeerRequestsContext {
   readonly reads: ReadRequests;
   readonly local: LocalChannels;
   linkTowards(id: string): Outbound | undefined;
-  route(publication: Publication, dedupe: boolean, hops: number): void;
-  /** Monotonic, milliseconds. */
-  now(): number;
+  route(publication: Publication, dedupe: boolean, hops: 1): void;
+  /** One that may not be sent on any more; false when this node is not its home. */
+  placeLast(publication: Publication, dedupe: boolean): boolean;
   /** A publication whose sender asked for no answer was not stored. */
   lost(): void;
 }
-
-/** What was sent on behind a publication that went back is here within this time. */
-const TURN_BACK_MS = 500;
-const MOST_TURNED_BACK = 10_000;
 
 const NOWHERE = Object.freeze({ duplicate: false, reached: 0, position: undefined });
 
@@ -73,7 +69,7 @@ export class PeerRequests {
 
   private onPublish(from: Inbound, record: PublishRecord): void {
     this.relayed++;
-    const { correlation, channel, dedupe, forwarded, from: sender, id, data, ephemeral } = record;
+    const { correlation, channel, dedupe, forwarded, again, from: sender, id, data, ephemeral } = record;
     const settled = from.backlog.taken();
     const done = (outcome: Outcome): void => {
       settled();
@@ -92,36 +88,25 @@ export class PeerRequests {
         }),
       );
     };
-    // two hops at most: whoever sent it on finds out where it goes now
-    if (forwarded && this.turnsBack(from, channel)) {
-      settled();
-      if (correlation === 0) this.context.lost();
-      else from.send(encodeAnswer({ correlation, code: 'not_home', ...NOWHERE }));
-      return;
-    }
     const asker = correlation === 0 ? undefined : from;
+    const publication = { channel, from: sender, id, data, ephemeral, done, asker };
     // who is not home forwards once: the owner sees a newer ring, or hears what the sender does not
-    this.context.route(
-      { channel, from: sender, id, data, ephemeral, done, asker },
-      dedupe,
-      forwarded ? 2 : 1,
-    );
+    if (!forwarded) return this.context.route(publication, dedupe, 1);
+    if (!this.turnsBack(from, channel, again) && this.context.placeLast(publication, dedupe)) return;
+    // whoever sent it on finds out where it goes now
+    settled();
+    if (correlation === 0) this.context.lost();
+    else from.send(encodeAnswer({ correlation, code: 'not_home', ...NOWHERE }));
   }
 
   /**
    * Whether a forwarded publication goes back to whoever sent it on, because this node is not the channel's home. Once one
    * did, those that were on their way behind it do, too, even where this node has become the home meanwhile.
    */
-  private turnsBack({ turnedBack }: Inbound, channel: string): boolean {
-    const now = this.context.now();
-    const until = turnedBack.get(channel);
-    if (this.context.placement.of(channel).kind === 'self') {
-      if (until !== undefined && until > now) return true;
-      turnedBack.delete(channel);
-      return false;
-    }
-    if (turnedBack.size >= MOST_TURNED_BACK) turnedBack.clear();
-    turnedBack.set(channel, now + TURN_BACK_MS);
+  private turnsBack({ turnedBack }: Inbound, channel: string, again: boolean): boolean {
+    if (again) turnedBack.delete(channel);
+    if (this.context.placement.of(channel).kind === 'self') return turnedBack.has(channel);
+    turnedBack.add(channel);
     return true;
   }
 

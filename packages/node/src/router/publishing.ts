@@ -43,6 +43,8 @@ export class Publishing {
   private readonly flights = new Flights();
   private readonly barriers = new Barriers();
   private readonly sent = new Unanswered();
+  /** Channels of which a publication came back from a node that it was forwarded to. */
+  private readonly turnedBack = new Map<string, Outbound>();
   private order = 0;
   private isHeld = false;
   /** Publications that were not stored, and whose sender asked for no answer. */
@@ -74,7 +76,8 @@ export class Publishing {
       if (!link?.open || link.member.incarnation !== incarnation) continue;
       const correlation = nextCorrelation();
       link.send(encodeControl({ t: 'sync', correlation }));
-      this.barriers.raise(correlation, link, moved, now() + homeTimeoutMs);
+      // as long as what is answered is waited for
+      this.barriers.raise(correlation, link, moved, now() + 3 * homeTimeoutMs);
     }
     this.pumpAll();
   }
@@ -83,8 +86,16 @@ export class Publishing {
     this.route(publication, publication.done !== undefined, 0);
   }
 
-  /** `hops`: nodes that it has gone through to come here. */
-  route(publication: Publication, dedupe: boolean, hops: number): void {
+  /**
+   * One that has made its two hops: placed here, past what waits, for that may be waiting for the answer to it. False, and
+   * nothing is done, when this node is not its home.
+   */
+  placeLast(publication: Publication, dedupe: boolean): boolean {
+    return !this.isHeld && this.attempt(publication, dedupe, 2, this.order++, 0);
+  }
+
+  /** `hops`: nodes that it has gone through to come here, none or one. */
+  route(publication: Publication, dedupe: boolean, hops: 0 | 1): void {
     const held = this.waiting.size > 0 && this.waiting.has(publication.channel);
     const order = this.order++;
     if (!held && this.attempt(publication, dedupe, hops, order, 0)) return;
@@ -147,6 +158,7 @@ export class Publishing {
     if (answer.code === 'not_home') {
       // of two that see two rings one is behind: it reads again, and this finds its way then
       this.waiting.putBack([{ ...item, sent: false }]);
+      this.turnedBack.set(publication.channel, from);
       this.options.lookSoon();
       return;
     }
@@ -171,6 +183,7 @@ export class Publishing {
 
   onLinkDown(link: Outbound): void {
     this.barriers.onLinkDown(link);
+    for (const [channel, by] of this.turnedBack) if (by === link) this.turnedBack.delete(channel);
     const again: Parked[] = [];
     const failed: Publication[] = [];
     for (const one of this.sent.takeAll(link)) {
@@ -237,8 +250,12 @@ export class Publishing {
     if (!publication.done && !forwarded && link.member.id === place.member.id) {
       return link.send(encodePublish(channel, publication, dedupe, 0, false));
     }
+    const again = this.turnedBack.size > 0 && this.turnedBack.get(channel) === link;
+    // what is behind the one that came back is to come back, too
+    if (again && this.flights.has(channel)) return false;
     const correlation = this.options.nextCorrelation();
-    if (!link.send(encodePublish(channel, publication, dedupe, correlation, forwarded))) return false;
+    if (!link.send(encodePublish(channel, publication, dedupe, correlation, forwarded, again))) return false;
+    if (again) this.turnedBack.delete(channel);
     this.flights.departed(channel, link.member.id);
     const until = deadline || this.options.now() + this.options.homeTimeoutMs;
     this.sent.add(link, correlation, { publication, dedupe, hops, order, sent: true, deadline: until });

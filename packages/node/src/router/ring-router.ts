@@ -112,9 +112,9 @@ export class RingRouter implements Router, PeerUser {
       home,
       reads: this.readRequests,
       local,
-      now,
       linkTowards: (id) => publishing.linkTowards(id),
       route: (publication, dedupe, hops) => publishing.route(publication, dedupe, hops),
+      placeLast: (publication, dedupe) => publishing.placeLast(publication, dedupe),
       lost: () => {
         publishing.dropped++;
       },
@@ -130,7 +130,8 @@ export class RingRouter implements Router, PeerUser {
     clearTimeout(this.soon);
     await this.peers.stop();
     this.reads.expire(Number.POSITIVE_INFINITY);
-    this.publishing.stop();
+    // it may never have been started
+    this.publishing?.stop();
   }
 
   /** The membership has a new ring: links, homes and interests follow it. */
