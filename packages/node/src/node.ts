@@ -328,6 +328,8 @@ class Parts {
     const spread = Math.max(0, Math.min(settings.stopSpread, deadline - performance.now()));
     await this.sessions.closeAll('going_away', spread);
     logger.info({ sessions: before }, 'all sessions were asked to go elsewhere');
+    while (registration && performance.now() < deadline - 1_000 && !this.router.channelsClosed)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     if (registration) {
       await bounded(registration.deregister(), settings.stopGrace / 3, 'deregistering', logger);
     }

@@ -26,6 +26,8 @@ class OneChannel implements LocalChannels {
     this.position = start;
   }
 
+  readonly reading = 0;
+
   relieved(): void {}
 
   positionOf(): Position | undefined {

@@ -178,6 +178,7 @@ describe('rule 6: what one node says to one channel', () => {
           },
           continueFrom: () => {},
           relieved: () => {},
+          reading: 0,
           positionOf: () => undefined,
           kick: () => {},
           held: () => [],

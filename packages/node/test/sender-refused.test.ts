@@ -6,6 +6,7 @@ const NOBODY: LocalChannels = {
   deliver: () => 0,
   continueFrom: () => {},
   relieved: () => {},
+  reading: 0,
   positionOf: () => undefined,
   kick: () => {},
   held: () => [],

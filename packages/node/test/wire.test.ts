@@ -92,7 +92,10 @@ const control: fc.Arbitrary<Control> = fc.oneof(
     { requiredKeys: ['t', 'correlation'] },
   ),
   fc.record({ t: fc.constant('sessions' as const), channel, sessions: fc.nat() }),
-  fc.record({ t: fc.constantFrom('sync' as const, 'synced' as const), correlation }),
+  fc.record({
+    t: fc.constantFrom('sync' as const, 'synced' as const, 'release' as const, 'released' as const),
+    correlation,
+  }),
   fc.record({
     t: fc.constant('check' as const),
     items: fc.array(fc.record({ channel, sessions: fc.nat(), at: position })),

@@ -24,6 +24,7 @@ export class Hub implements LocalChannels {
   /** Messages dropped because they had been delivered before. */
   repeats = 0;
   gaps = 0;
+  reading = 0;
 
   constructor(router: Router, events: HubEvents) {
     this.router = router;
@@ -161,6 +162,7 @@ export class Hub implements LocalChannels {
     const since = channel.at;
     if (!since) return;
     channel.filling = 'reading';
+    this.reading++;
     whenever(
       this.router.history(channel.name, since, PAGE),
       ({ start, messages, end }) => {
@@ -187,6 +189,7 @@ export class Hub implements LocalChannels {
   /** A read has ended; returns what came while it was under way, which the answer may not hold yet. */
   private filled(channel: LocalChannel): LocalChannel['filling'] {
     const { filling } = channel;
+    this.reading--;
     channel.filling = 'no';
     return filling;
   }

@@ -57,6 +57,8 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   }),
   sync: fields({ correlation }),
   synced: fields({ correlation }),
+  release: fields({ correlation }),
+  released: fields({ correlation }),
   check: fields({ items: listOf(fields({ channel, sessions: count, at: position })) }),
   checked: fields({
     lost: listOf(channel),

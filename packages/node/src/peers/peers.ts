@@ -236,7 +236,8 @@ export class Peers {
     } else this.user?.onRequest(from, record);
   }
 
-  private *links(): Iterable<Outbound> {
+  /** Those to members, and to those that have left. */
+  *links(): Iterable<Outbound> {
     yield* this.outbound.values();
     yield* this.departing.values();
   }

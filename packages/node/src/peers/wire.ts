@@ -140,6 +140,9 @@ export type Control =
   /** Answered once every publication that came before it on the link has been stored, refused or given up. */
   | { readonly t: 'sync'; readonly correlation: number }
   | { readonly t: 'synced'; readonly correlation: number }
+  /** The sender has left the ring, and goes once the receiver needs nothing of it any more: that is the answer. */
+  | { readonly t: 'release'; readonly correlation: number }
+  | { readonly t: 'released'; readonly correlation: number }
   /** Where a holder stands in some channels, and with how many sessions. */
   | {
       readonly t: 'check';

@@ -128,8 +128,8 @@ export class Home {
       }
       this.setSessions(holder, channel, sessions);
       const { log } = this;
-      const head = log.shared ? this.sentOn.get(channel) : log.head(channel);
-      if (head && !samePosition(head, at)) behind.push({ channel, head });
+      const head: Position | undefined = log.shared ? this.sentOn.get(channel) : log.head(channel);
+      if (head !== undefined && !samePosition(head, at)) behind.push({ channel, head });
     }
     if (lost.length + behind.length > 0) holder.send(encodeControl({ t: 'checked', lost, behind }));
   }

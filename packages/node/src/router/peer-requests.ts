@@ -26,6 +26,8 @@ export interface PeerRequestsContext {
   route(publication: Publication, dedupe: boolean, hops: 1): void;
   /** One that may not be sent on any more; false when this node is not its home. */
   placeLast(publication: Publication, dedupe: boolean): boolean;
+  /** A peer has left the ring, and wants to go. */
+  release(from: Inbound, correlation: number): void;
   /** A publication whose sender asked for no answer was not stored. */
   lost(): void;
 }
@@ -152,6 +154,9 @@ export class PeerRequests {
         return;
       case 'check':
         this.context.home.check(from, control.items);
+        return;
+      case 'release':
+        this.context.release(from, control.correlation);
         return;
       case 'sync': {
         const { correlation } = control;

@@ -65,6 +65,8 @@ export interface LocalChannels {
   continueFrom(channel: string, start: Position, goesOn: boolean): void;
   /** {@link Router.congested} holds no more. */
   relieved(): void;
+  /** Channels of which something is being read that their sessions have missed. */
+  readonly reading: number;
   /** Where the channel's local sessions are at, as the home of now would say it; undefined while that is not known. */
   positionOf(channel: string): Position | undefined;
   /** Ends the local sessions of the channel's user. */

@@ -32,6 +32,8 @@ export class ReadRequests {
   /** Longest wait of a reader for the end of an epoch, in milliseconds. */
   private readonly patienceMs: number;
   private readonly now: () => number;
+  /** When somebody last read what this node has kept as a former home; the clock's. */
+  lastPastAt = Number.NEGATIVE_INFINITY;
   /** Readers of an epoch that has not ended here: they see a newer ring, or this node's does not last. */
   private early: { readonly from: Inbound; readonly request: Request; readonly deadline: number }[] = [];
 
@@ -53,6 +55,7 @@ export class ReadRequests {
         last === undefined ? log.read(channel, since, limit) : log.tail(channel, last),
       );
     } else if (past) {
+      this.lastPastAt = this.now();
       if (place === 'self' && since?.epoch === log.head(channel).epoch) {
         this.early.push({ from, request, deadline: this.now() + this.patienceMs });
         return;

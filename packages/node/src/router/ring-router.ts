@@ -23,6 +23,7 @@ import type {
 } from './port.ts';
 import { Publishing } from './publishing.ts';
 import { ReadRequests } from './read-requests.ts';
+import { Release } from './release.ts';
 import { RemoteReads } from './remote-reads.ts';
 
 export interface RingRouterOptions {
@@ -59,6 +60,7 @@ export class RingRouter implements Router, PeerUser {
   private readonly reads: RemoteReads;
   private readonly readRequests: ReadRequests;
   private readonly histories: Histories;
+  private readonly release: Release;
   private publishing!: Publishing;
   private home!: Home;
   private holding!: Holding;
@@ -85,6 +87,14 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests = new ReadRequests(log, this.placement, homeTimeoutMs / 2, now);
     const { placement, reads } = this;
     this.histories = new Histories({ selfId, incarnation, log, placement, peers, reads });
+    this.release = new Release({
+      links: () => peers.links(),
+      nextCorrelation: () => this.nextCorrelation(),
+      inRing: (id) => placement.ring.has(id),
+      settled: () => this.holding.looseCount === 0 && this.local.reading === 0 && this.publishing.idle,
+      lastReadAt: () => this.readRequests.lastPastAt,
+      now,
+    });
   }
 
   start(local: LocalChannels): Promise<void> {
@@ -112,6 +122,11 @@ export class RingRouter implements Router, PeerUser {
       home,
       reads: this.readRequests,
       local,
+      release: (from, correlation) => {
+        this.release.onRelease(from, correlation);
+        // it is waited for: not only when the next sweep comes
+        this.lookSoon();
+      },
       linkTowards: (id) => publishing.linkTowards(id),
       route: (publication, dedupe, hops) => publishing.route(publication, dedupe, hops),
       placeLast: (publication, dedupe) => publishing.placeLast(publication, dedupe),
@@ -169,9 +184,9 @@ export class RingRouter implements Router, PeerUser {
     };
   }
 
-  /** Nothing that was published here waits for an answer: this node may leave. */
-  get idle(): boolean {
-    return this.publishing.idle;
+  /** Whether all that this node was home of is in other hands. To be asked again and again once it has left the ring. */
+  get channelsClosed(): boolean {
+    return !this.ring.has(this.options.selfId) && this.release.released;
   }
 
   publish(publication: Publication): void {
@@ -245,6 +260,7 @@ export class RingRouter implements Router, PeerUser {
     this.holding.onLinkDown(link);
     this.reads.onLinkDown(link);
     this.publishing.onLinkDown(link);
+    this.release.onLinkDown(link);
   }
 
   onHolderDown(holder: Inbound): void {
@@ -269,6 +285,8 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests.review();
     this.holding.review(change);
     this.publishing.review(moved);
+    if (this.ring.has(selfId)) this.release.cancel();
+    this.release.review();
     if (this.holding.looseCount > 0) this.lookSoon();
   }
 
@@ -286,6 +304,9 @@ export class RingRouter implements Router, PeerUser {
         return;
       case 'synced':
         this.publishing.onSynced(from, control.correlation);
+        return;
+      case 'released':
+        this.release.onReleased(from);
         return;
       case 'moved':
         this.holding.onMoved(from, control.channel);
@@ -307,6 +328,7 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests.review();
     this.reads.expire(this.options.now());
     this.publishing.sweep();
+    this.release.review();
   }
 
   /** Not before the turn has ended, and not at every call: what could not be done now is tried again. */
