@@ -58,7 +58,7 @@ const SWEEP_MS = 100;
 export class RingRouter implements Router, PeerUser {
   private readonly options: RingRouterOptions;
   private readonly peers: Peers;
-  private readonly placement: Placement;
+  readonly placement: Placement;
   private readonly waiting: Waiting;
   /**
    * What has made its two hops, apart: its sender, who may be this very node, lets nothing overtake it until it is
