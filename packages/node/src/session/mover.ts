@@ -225,9 +225,9 @@ export class Mover<S> {
     // out of the ring, and not on the way out by its own will: back in it in a moment, or told to drain
     if (!this.ring.has(selfId)) return 'stay';
     const home = places.homeAt(point);
-    if (home.kind !== 'peer' || travel?.shuns(home.member, now) || travel?.rests(now)) return 'stay';
-    const owner = this.ring.ownerAt(point);
-    return owner?.id === home.member.id && places.reaches(home.member) ? home.member : 'later';
+    if (home.kind !== 'peer' || travel?.shuns(home.member, now)) return 'stay';
+    if (travel?.rests(now) || this.ring.ownerAt(point)?.id !== home.member.id) return 'later';
+    return places.reaches(home.member) ? home.member : 'later';
   }
 
   /** Ends who was told and has not gone, unless it belongs here again. */
