@@ -140,6 +140,9 @@ export class Peers {
       this.outbound.set(id, link);
       link.start();
     }
+    // said at once: whoever has this ring too may be sent sessions
+    const unheard = this.hearing.unheard();
+    for (const link of this.outbound.values()) link.heartbeat(unheard);
     this.settle();
   }
 
@@ -205,7 +208,11 @@ export class Peers {
         silentMs,
         maxWaitingBytes: this.options.maxWaitingBytes,
         onRecord: (from, record) => this.request(from, record),
-        onChecksum: (checksum) => this.compare(checksum),
+        onChecksum: (checksum) => {
+          const own = this.outbound.get(nodeId);
+          if (own?.open && own.member.incarnation === incarnation) own.checksum = checksum;
+          this.compare(checksum);
+        },
         onDown: (gone) => {
           this.inbound.delete(gone);
           this.user?.onHolderDown(gone);

@@ -27,6 +27,8 @@ const NOWHERE: Place = Object.freeze({ kind: 'nowhere' });
 export class Placement {
   private readonly selfId: string;
   private readonly hearing: Hearing;
+  /** Called behind an update by a new ring, or one by which points have another home. */
+  onMoved: (moved: MovedRanges<Member>) => void = () => {};
   private readonly places = new Map<Member, Place>();
   private full: Ring<Member>;
   private living: Ring<Member>;
@@ -50,6 +52,7 @@ export class Placement {
   /** Looks again. The ring is given when it is a new one; who is heard is asked for. */
   update(ring = this.full): PlacementChange {
     const { down } = this.hearing;
+    const isNew = ring !== this.full;
     const before = this.living;
     const wasAdmitted = this.admitted;
     this.full = ring;
@@ -64,7 +67,9 @@ export class Placement {
     this.places.clear();
     const readmitted = this.admitted && !wasAdmitted && this.hasActed;
     this.hasActed ||= this.admitted && this.living.has(this.selfId);
-    return { moved: movedRanges(before, this.living), readmitted };
+    const moved = movedRanges(before, this.living);
+    if (isNew || moved.size > 0) this.onMoved(moved);
+    return { moved, readmitted };
   }
 
   /** Another start of this node has taken its place in the ring: this one is home of nothing any more. */
@@ -81,6 +86,11 @@ export class Placement {
   /** The same for a channel whose point on the ring is known. */
   at(point: number): Place {
     return this.place(this.living.ownerAt(point));
+  }
+
+  /** The home of a point if this node were gone; undefined where nobody else is left. */
+  withoutSelf(point: number): Member | undefined {
+    return this.living.ownersAt(point, 2).find(({ id }) => id !== this.selfId);
   }
 
   private place(home: Member | undefined): Place {

@@ -56,11 +56,12 @@ const VERIFIED_A_ROUND = 200;
 export class RingRouter implements Router, PeerUser {
   private readonly options: RingRouterOptions;
   private readonly peers: Peers;
-  private readonly placement: Placement;
+  readonly placement: Placement;
   private readonly reads: RemoteReads;
   private readonly readRequests: ReadRequests;
   private readonly histories: Histories;
   private readonly release: Release;
+  /** Undefined before the start, as the three that follow. */
   private publishing!: Publishing;
   private home!: Home;
   private holding!: Holding;
@@ -186,7 +187,10 @@ export class RingRouter implements Router, PeerUser {
 
   /** Whether all that this node was home of is in other hands. To be asked again and again once it has left the ring. */
   get channelsClosed(): boolean {
-    return !this.ring.has(this.options.selfId) && this.release.released;
+    const { selfId } = this.options;
+    // never started, or nobody is there to take them
+    if (!this.publishing || !this.ring.members.some(({ id }) => id !== selfId)) return true;
+    return !this.ring.has(selfId) && this.release.released;
   }
 
   publish(publication: Publication): void {
