@@ -59,6 +59,7 @@ describe('the memory log', () => {
     expect(log.read('user:a', { epoch: 'e1', seq: 1 }, 10)).toEqual({
       start: { epoch: 'e1', seq: 2 },
       messages: [],
+      end: { epoch: 'e1', seq: 2 },
     });
   });
 

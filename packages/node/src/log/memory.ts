@@ -38,6 +38,10 @@ function bytesOf(entry: LogMessage): number {
   return ENTRY_BYTES + entry.from.length + 2 * entry.id.length + entry.data.length;
 }
 
+function nothing(at: Position): LogRead {
+  return { start: at, messages: [], end: at };
+}
+
 /** One channel: its messages in a queue that drops from its front without moving the rest. */
 class ChannelLog {
   head: Position;
@@ -118,6 +122,7 @@ class ChannelLog {
  * missed, never the reverse.
  */
 export class MemoryLog implements Log {
+  readonly shared = false;
   private readonly options: MemoryLogOptions;
   private readonly channels = new Map<string, ChannelLog>();
   /** Where a channel without a record stands in its epoch. */
@@ -160,9 +165,9 @@ export class MemoryLog implements Log {
 
   read(channel: string, since: Position | undefined, limit: number): LogRead {
     const log = this.present(channel);
-    if (!log) return { start: this.start(channel), messages: [] };
+    if (!log) return nothing(this.start(channel));
     this.trim(log, this.options.now());
-    if (since && samePosition(since, log.head)) return { start: log.head, messages: [] };
+    if (since && samePosition(since, log.head)) return nothing(log.head);
     let from = 0;
     if (since && since.epoch === log.head.epoch && log.count > 0) {
       const missed = since.seq - log.at(0).previous.seq;
@@ -170,16 +175,16 @@ export class MemoryLog implements Log {
     }
     const messages: LoggedMessage[] = [];
     for (let i = from; i < log.count && messages.length < limit; i++) messages.push(log.at(i));
-    return { start: messages[0]?.previous ?? log.head, messages };
+    return { start: messages[0]?.previous ?? log.head, messages, end: messages.at(-1)?.position ?? log.head };
   }
 
   tail(channel: string, count: number): LogRead {
     const log = this.present(channel);
-    if (!log) return { start: this.start(channel), messages: [] };
+    if (!log) return nothing(this.start(channel));
     this.trim(log, this.options.now());
     const messages: LoggedMessage[] = [];
     for (let i = Math.max(0, log.count - count); i < log.count; i++) messages.push(log.at(i));
-    return { start: messages[0]?.previous ?? log.head, messages };
+    return { start: messages[0]?.previous ?? log.head, messages, end: messages.at(-1)?.position ?? log.head };
   }
 
   /** Drops what is too old. To be called now and then: appends and reads look only at their own channel. */

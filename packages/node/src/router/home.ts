@@ -69,8 +69,8 @@ export class Home {
   history(channel: string, since: Position | undefined): LogRead | Promise<LogRead> {
     if (since) return this.log.read(channel, since, Number.MAX_SAFE_INTEGER);
     const head = this.log.head(channel);
-    if (head instanceof Promise) return head.then((start) => ({ start, messages: [] }));
-    return { start: head, messages: [] };
+    if (head instanceof Promise) return head.then((start) => ({ start, messages: [], end: start }));
+    return { start: head, messages: [], end: head };
   }
 
   /**
