@@ -18,7 +18,7 @@ import { type Addresses, addressesOf } from './addresses.ts';
 import { internalApp } from './http/internal-app.ts';
 import { PublicListener } from './http/public-listener.ts';
 import { newIncarnation } from './incarnation.ts';
-import { MemoryLog } from './log/memory.ts';
+import { type OpenedLog, openLog } from './log/open-log.ts';
 import { Tenures } from './log/tenures.ts';
 import { nodeMetrics, Tally } from './metrics.ts';
 import { Peers } from './peers/peers.ts';
@@ -116,7 +116,7 @@ class Parts {
   private readonly logger: Logger;
   private readonly membership: Membership;
   private readonly watcher: RingWatcher;
-  private readonly log: MemoryLog;
+  private readonly opened: OpenedLog;
   private readonly router: RingRouter;
   private readonly listener: PublicListener;
   private readonly internal: ReturnType<typeof internalApp>;
@@ -157,14 +157,8 @@ class Parts {
         : options.membership;
     this.watcher = new RingWatcher({ membership: this.membership, log: logger });
     const tenures = new Tenures(this.incarnation);
-    this.log = new MemoryLog({
-      epochs: tenures,
-      channelMessages: settings.logMessages,
-      totalBytes: settings.logBytes,
-      retentionMs: settings.logAge,
-      channels: Math.max(100_000, 4 * settings.maxSessions),
-      now,
-    });
+    const random = options.random ?? Math.random;
+    this.opened = openLog(settings, { epochs: tenures, logger, random, now });
     const peers = new Peers({
       self: { id: nodeId, incarnation: this.incarnation },
       cluster,
@@ -187,7 +181,7 @@ class Parts {
       selfId: nodeId,
       ring: this.watcher.current,
       peers,
-      log: this.log,
+      log: this.opened.log,
       tenures,
       homeTimeoutMs: settings.homeTimeout,
       maxWaitingBytes: settings.peerWaitingBytes,
@@ -213,7 +207,7 @@ class Parts {
       logger,
       now,
       wallClock,
-      random: options.random ?? Math.random,
+      random,
       onAuthenticated: (stream) => this.listener.authenticated(stream),
     });
     const { sessions, router, watcher } = this;
@@ -230,7 +224,7 @@ class Parts {
       dropped: () => router.counts.dropped,
       mismatches: () => this.mismatches,
       sendBufferBytes: () => sessions.sendBufferBytes,
-      logBytes: () => this.log.keptBytes,
+      logBytes: () => this.opened.keptBytes(),
       ringAgeSeconds: () => watcher.ageSeconds(),
       ringMembers: () => router.ring.size,
       publishes,
@@ -239,6 +233,7 @@ class Parts {
       membersRejected: this.membersRejected,
     });
     this.metrics = metrics;
+    this.opened.register(metrics.registry);
     this.listener = new PublicListener({
       listen: settings.publicListen,
       tls: this.publicTls && readTls(this.publicTls),
@@ -274,6 +269,7 @@ class Parts {
   async start(signal: AbortSignal): Promise<void> {
     const { settings } = this.options;
     const { startTimeout } = settings;
+    await within(startTimeout, signal, 'connecting to the log', this.opened.start());
     await within(startTimeout, signal, 'reading the ring from the registry', this.watcher.start());
     await this.router.start(this.sessions.hub);
     this.router.setRing(this.watcher.current);
@@ -290,7 +286,7 @@ class Parts {
       this.router.setRing(after);
     });
     this.sessions.start();
-    this.sweeper = setInterval(() => this.log.sweep(), SWEEP_MS);
+    this.sweeper = setInterval(() => this.opened.sweep(), SWEEP_MS);
     this.sweeper.unref();
     const publicPort = await this.listener.listen();
     await this.internal.listen({ ...settings.internalListen });
@@ -337,7 +333,7 @@ class Parts {
     await bounded(this.internal.close(), GOODBYE_MS, 'closing the internal listener', logger);
     await this.watcher.close();
     if (typeof this.options.membership === 'function') await this.membership.close();
-    await this.log.close();
+    await this.opened.log.close();
     this.metrics.close();
   }
 
@@ -398,7 +394,8 @@ async function within<T>(ms: number, signal: AbortSignal, what: string, step: Pr
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new StartTimeoutError(what, ms)), ms);
   const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([step, ended]);
   } finally {
