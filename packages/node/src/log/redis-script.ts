@@ -50,11 +50,11 @@ local function load(base)
   return packed and cmsgpack.unpack(packed)
 end
 
--- when an epoch began, in seconds; 0 for one that no Redis log made, or that comes from the future
+-- when an epoch began, in milliseconds; 0 for one that no Redis log made, or that comes from the future
 local function born(epoch)
-  local hex = string.match(epoch, '^(%x%x%x%x%x%x%x%x)%.')
-  local at = hex and tonumber(hex, 16) or 0
-  return at <= now / 1000 + 86400 and at or 0
+  local high, low = string.match(epoch, '^(%x%x%x%x%x)(%x%x%x%x%x%x)%.')
+  local at = high and tonumber(high, 16) * 0x1000000 + tonumber(low, 16) or 0
+  return at <= now + 86400000 and at or 0
 end
 
 -- whether the log has lost what the caller has seen
@@ -67,9 +67,9 @@ end
 
 -- a new epoch, later than the two that are known; nothing has changed when there is an error
 local function renew(base, old, known)
-  local at = math.max(math.floor(now / 1000), born(known) + 1)
+  local at = math.max(now, born(known) + 1)
   if old then at = math.max(at, born(old[EPOCH]) + 1) end
-  local m = { string.format('%08x', at) .. '.' .. candidate, 0, 1, 0, 0, now, now, 0, 0, '', '', 0 }
+  local m = { string.format('%05x%06x', math.floor(at / 0x1000000), at % 0x1000000) .. '.' .. candidate, 0, 1, 0, 0, now, now, 0, 0, '', '', 0 }
   if old then
     m[OEPOCH], m[OSEQ] = old[EPOCH], old[SEQ]
     if old[DCOUNT] > 0 then m[EEPOCH] = old[EPOCH] end

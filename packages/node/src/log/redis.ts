@@ -49,8 +49,8 @@ const BATCH = 128;
 
 /**
  * The log in Redis, which orders: two nodes that both believe to be home for a moment cannot fork a channel. Each append is
- * one step of one script; messages are streams. Epochs are `SECONDS.NAME`, in hexadecimal digits of Redis's own time, so
- * that of two epochs of a channel the later one is known.
+ * one step of one script; messages are streams. Epochs are `TIME.NAME`, the time being
+ * Redis's own in hexadecimal milliseconds, so that of two epochs of a channel the later one is known.
  */
 export class RedisLog implements Log {
   readonly shared = true;
