@@ -83,14 +83,13 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** Sends one command, by a connection of its own, and gives what is answered. */
-  async command(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown> {
-    const client = new Redis(this.port, '127.0.0.1', { maxRetriesPerRequest: 3, commandTimeout: 10_000 });
-    client.on('error', () => {});
-    try {
-      return await client.call(name, ...args);
-    } finally {
-      client.disconnect();
-    }
+  command(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown> {
+    return this.#asked((client) => client.call(name, ...args));
+  }
+
+  /** The same, with texts in the answer as bytes. */
+  commandBuffer(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown> {
+    return this.#asked((client) => client.callBuffer(name, ...args));
   }
 
   async kill(): Promise<void> {
@@ -108,5 +107,16 @@ export class RedisServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process?.kill();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #asked(ask: (client: Redis) => Promise<unknown>): Promise<unknown> {
+    const client = new Redis(this.port, '127.0.0.1', { maxRetriesPerRequest: 3, commandTimeout: 10_000 });
+    // what goes wrong is told by the command
+    client.on('error', () => {});
+    try {
+      return await ask(client);
+    } finally {
+      client.disconnect();
+    }
   }
 }

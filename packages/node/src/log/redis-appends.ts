@@ -116,8 +116,11 @@ export class RedisAppends {
       .then(
         (answers) => {
           onAnswered((now() - sentAt) / 1000);
-          for (const [i, one] of batch.entries())
-            settle(one, (answers as readonly string[])[i] ?? '?no answer');
+          for (const [i, one] of batch.entries()) {
+            const answer = (answers as readonly string[])[i] ?? '?no answer';
+            settle(one, answer);
+            if (/^-.*READONLY/.test(answer)) connection.leaveReplica();
+          }
         },
         (error: Error) => {
           for (const { reject } of batch) reject(error);

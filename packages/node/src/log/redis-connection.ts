@@ -112,6 +112,13 @@ export class RedisConnection {
     return promise;
   }
 
+  /** What was the primary is none any more: the connection is made anew, for the address may lead elsewhere now. */
+  leaveReplica(): void {
+    if (!this.usable) return;
+    this.warn('it has become a replica');
+    this.drop();
+  }
+
   /** Calls that are not answered yet are rejected. */
   async close(): Promise<void> {
     this.closing = true;
@@ -174,8 +181,7 @@ export class RedisConnection {
       return;
     }
     this.settle(call, failureOf(error));
-    // what was the primary is none any more: look for the one that is
-    if (/READONLY/.test(error.message)) this.drop();
+    if (/READONLY/.test(error.message)) this.leaveReplica();
   }
 
   private resend(): void {

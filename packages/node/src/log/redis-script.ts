@@ -96,7 +96,8 @@ end
  */
 export function appendScript(bounds: RedisLogBounds): RedisScript {
   return script(`${prelude(bounds)}
-local places = {}
+-- places that have changed, and channels of repeats
+local places, repeated = {}, {}
 
 local function remembered(base, m, id)
   local seq = redis.call('HGET', base .. ':d', id)
@@ -137,8 +138,7 @@ local function append(base, epoch, seq, id, body)
     if at then
       local kept = redis.call('XRANGE', base .. stream, at, at)[1]
       if kept and kept[2][4] ~= body then return '!' end
-      -- a write, for WAIT to wait for: the message itself may have come by another connection
-      redis.call('PEXPIRE', base .. ':m', PLACE)
+      repeated[base] = true
       return '=' .. at .. '/' .. where
     end
   end
@@ -190,6 +190,8 @@ for i, base in ipairs(KEYS) do
   answers[i] = done and answer or '?' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
 for base, m in pairs(places) do redis.call('SET', base .. ':m', cmsgpack.pack(m), 'PX', PLACE) end
+-- a write, for WAIT to wait for: the message itself may have come by another connection
+for base in pairs(repeated) do redis.call('PEXPIRE', base .. ':m', PLACE) end
 return answers
 `);
 }

@@ -46,3 +46,8 @@ export async function outcome<T>(call: Promise<T>): Promise<T | 'refused' | 'unk
 export function place(position: Position): string {
   return `${position.epoch}/${position.seq}`;
 }
+
+/** Closes the log with its scope. */
+export function disposable(log: RedisLog): RedisLog & AsyncDisposable {
+  return Object.assign(log, { [Symbol.asyncDispose]: () => log.close() });
+}
