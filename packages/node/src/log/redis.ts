@@ -67,7 +67,16 @@ export class RedisLog implements Log {
     const { address, bounds, replicas, timeoutMs, name, ca, logger, hooks, random, now } = options;
     this.options = options;
     const connect = (): RedisConnection =>
-      new RedisConnection({ address, timeoutMs, name, ca, logger, onUnfit: hooks.unfit, random, now });
+      new RedisConnection({
+        address,
+        timeoutMs,
+        name,
+        ca,
+        logger,
+        onUnfit: () => hooks.unfit(),
+        random,
+        now,
+      });
     this.connection = connect();
     this.readers = replicas > 0 ? connect() : this.connection;
     this.reading = readScript(bounds);
@@ -78,7 +87,7 @@ export class RedisLog implements Log {
       batch: address.urls.length > 1 ? 1 : BATCH,
       timeoutMs,
       candidate: () => this.candidate(),
-      onAnswered: hooks.answered,
+      onAnswered: (seconds) => hooks.answered(seconds),
       now,
     });
   }
