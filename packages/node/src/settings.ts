@@ -167,7 +167,7 @@ export const nodeSettings = Object.freeze({
     min: 1,
     max: 1_000_000,
     unit: 'messages a channel',
-    help: 'Most messages that the log keeps of a channel.',
+    help: 'Most messages that the log keeps of a channel; in Redis up to an eighth more.',
   }),
   logBytes: setting.bytes('RINGWAY_LOG_BYTES', {
     default: 256 * 1024 * 1024,

@@ -32,8 +32,10 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Calls under way at once; what comes meanwhile makes the next one larger, which is cheaper for both sides. */
+/** Calls under way at once. */
 const IN_FLIGHT = 4;
+/** While one is under way the next waits for so many messages, or for its answer: a call has its price on both sides. */
+const WORTH_A_CALL = 64;
 /** Characters of messages in one call. */
 const BATCH_LENGTH = 256 * 1024;
 /** Characters that wait at most; a Redis that is so far behind is no place for more. */
@@ -83,9 +85,14 @@ export class RedisAppends {
     let late = 0;
     while ((this.waiting[late]?.deadline ?? Number.POSITIVE_INFINITY) <= now()) late++;
     this.refuse(late, 'Redis is too slow');
-    while (this.waiting.length > 0 && (this.inFlight < IN_FLIGHT || batch === 1) && !connection.stalled)
+    while (this.waiting.length > 0 && (this.hasRoom() || batch === 1) && !connection.stalled) {
       this.send(this.take());
+    }
   };
+
+  private hasRoom(): boolean {
+    return this.inFlight === 0 || (this.inFlight < IN_FLIGHT && this.waiting.length >= WORTH_A_CALL);
+  }
 
   private take(): Waiting[] {
     let count = 0;

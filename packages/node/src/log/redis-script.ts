@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /** Bounds of what Redis keeps of each channel; they stand in the scripts, so that no call carries them. */
 export interface RedisLogBounds {
-  /** Most messages of a channel. */
+  /** A channel keeps its last so many messages, and up to an eighth more. */
   readonly messages: number;
   /** Most bytes of a channel's messages, as they are stored; its last message is kept whatever its size. */
   readonly bytes: number;
@@ -145,7 +145,7 @@ local function append(base, epoch, seq, id, body)
   local stored
   for attempt = 1, 2 do
     local cum = m[CUM] + #body + ${ENTRY_BYTES}
-    stored = redis.pcall('XADD', base .. ':s', 'MAXLEN', '=', MESSAGES, text(m[SEQ] + 1) .. '-' .. text(now), 'c', text(cum), 'm', body)
+    stored = redis.pcall('XADD', base .. ':s', text(m[SEQ] + 1) .. '-' .. text(now), 'c', text(cum), 'm', body)
     if not stored.err then
       m[SEQ], m[CUM] = m[SEQ] + 1, cum
       break
@@ -158,7 +158,11 @@ local function append(base, epoch, seq, id, body)
   end
   places[base] = m
   if m[SEQ] == m[FIRST] then m[BASE], m[OLDEST] = m[CUM] - #body - ${ENTRY_BYTES}, now end
-  if m[SEQ] - MESSAGES >= m[FIRST] then m[FIRST] = m[SEQ] - MESSAGES + 1 end
+  if m[SEQ] - m[FIRST] >= MESSAGES + MESSAGES / 8 then
+    -- many at once: one at a time, Redis would look at all of a page's for each
+    redis.call('XTRIM', base .. ':s', 'MAXLEN', '=', MESSAGES)
+    m[FIRST] = m[SEQ] - MESSAGES + 1
+  end
   -- both are what they were when last looked at, and so err towards another look
   if now - m[OLDEST] > AGE or m[CUM] - m[BASE] > BYTES then trim(base, m) end
   if id ~= '' then
