@@ -195,6 +195,7 @@ class Parts {
     });
     this.router = new RingRouter({
       selfId: nodeId,
+      incarnation: this.incarnation,
       ring: this.watcher.current,
       peers,
       log: this.log,
@@ -253,7 +254,7 @@ class Parts {
         this.ownState.forget();
         return this.registration?.rejoin() ?? Promise.resolve();
       },
-      channelsClosed: () => true,
+      channelsClosed: () => this.router.channelsClosed,
       drained: () => this.onEnd(),
     });
     this.ownState = new OwnState({

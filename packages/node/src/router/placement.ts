@@ -12,7 +12,7 @@ export type Place =
 export interface PlacementChange {
   /** Whose home is another now, and from whom to whom. */
   readonly moved: MovedRanges<Member>;
-  /** This node hears half of the ring again, after it did not: it may act as a home again. */
+  /** This node, which has acted as a home, hears half of the ring again, after it did not: it may act again. */
   readonly readmitted: boolean;
 }
 
@@ -33,6 +33,8 @@ export class Placement {
   private full: Ring<Member>;
   private living: Ring<Member>;
   private admitted = true;
+  /** It may have been a home before, and others in its place since it was not admitted. */
+  private hasActed = false;
   private abdicated = false;
 
   constructor(selfId: string, hearing: Hearing, ring: Ring<Member>) {
@@ -63,9 +65,11 @@ export class Placement {
           );
     this.admitted = !this.abdicated && this.hearing.hearsHalf();
     this.places.clear();
+    const readmitted = this.admitted && !wasAdmitted && this.hasActed;
+    this.hasActed ||= this.admitted && this.living.has(this.selfId);
     const moved = movedRanges(before, this.living);
     if (isNew || moved.size > 0) this.onMoved(moved);
-    return { moved, readmitted: this.admitted && !wasAdmitted };
+    return { moved, readmitted };
   }
 
   /** Another start of this node has taken its place in the ring: this one is home of nothing any more. */
