@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from './load/jobs.ts';
 import { bareWs } from './peers/bare-ws.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
-import { ringway } from './peers/ringway.ts';
+import { ringway, ringwayOf } from './peers/ringway.ts';
 import { socketIo } from './peers/socket-io.ts';
 import { Load } from './support/load.ts';
 import { cpuMicros, openFilesLimit, residentKib } from './support/proc.ts';
@@ -13,6 +13,10 @@ import { digits, spreadText } from './support/table.ts';
 /** Many clients who connect, and then say nothing. */
 export interface ConnectPlan {
   readonly rounds: number;
+  /** Only peers whose names have one of these in them; all when empty. */
+  readonly only: readonly string[];
+  /** Other checkouts whose Ringway is measured as well. */
+  readonly against: readonly string[];
   /** Clients who connect together, for the CPU a connect. */
   readonly connecting: number;
   /** Clients who stay, for the memory a connection; not fewer. */
@@ -27,7 +31,10 @@ const WARM_UP = 1000;
 /** Files that a process of the load needs besides its sockets. */
 const SPARE_FILES = 200;
 
-const peers: readonly Peer[] = [bareWs, socketIo, ringway];
+function peersOf({ only, against }: ConnectPlan): Peer[] {
+  const peers = [bareWs, socketIo, ...against.flatMap((root) => ringwayOf(root).slice(0, 1)), ringway];
+  return peers.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
+}
 
 export interface ConnectRow {
   readonly peer: string;
@@ -41,8 +48,8 @@ export interface ConnectRow {
   readonly memory: Spread;
 }
 
-export function connectSteps({ rounds }: ConnectPlan): number {
-  return rounds * peers.length;
+export function connectSteps(plan: ConnectPlan): number {
+  return plan.rounds * peersOf(plan).length;
 }
 
 export async function measureConnect(plan: ConnectPlan, progress: Progress): Promise<ConnectRow[]> {
@@ -50,7 +57,7 @@ export async function measureConnect(plan: ConnectPlan, progress: Progress): Pro
   const connecting = Math.min(plan.connecting, idle);
   const rounds = new Map<string, { cpu: number; rate: number; memory: number }[]>();
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const peer of peers) {
+    for (const peer of peersOf(plan)) {
       progress.step(`${connecting} connects, ${idle} idle, round ${round}: ${peer.name}`);
       const done = rounds.get(peer.name) ?? [];
       done.push(await measureOnce(peer, connecting, idle));
@@ -101,7 +108,7 @@ async function connect(
   const asked = running.callers?.(count, skip);
   const callers: Caller[] = asked
     ? asked.authorizations.map((authorization) => ({ authorization }))
-    : (await running.seats(count, skip)).map(({ url }) => ({ url }));
+    : (await running.seats(count, skip)).map(({ user, url }) => ({ user, url }));
   const lookup = asked && { lookup: asked.lookup };
   return load.connect({ speech: peer.speech, callers, atOnce: AT_ONCE, pairs: [], ...lookup }, 120_000);
 }

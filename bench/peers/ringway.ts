@@ -5,7 +5,7 @@ import { onCore } from '../support/proc.ts';
 import type { Peer, Seat, SpeechName } from './peer.ts';
 
 /** Ringway by its command: a locator and nodes, the memory log, no TLS. Consul stands on the other core, uncounted. */
-function ringwayPeer(name: string, speech: SpeechName): Peer {
+function ringwayPeer(name: string, speech: SpeechName, root?: string): Peer {
   return {
     name,
     speech,
@@ -19,6 +19,9 @@ function ringwayPeer(name: string, speech: SpeechName): Peer {
         const cluster = await startCluster({
           nodes,
           consul,
+          // All of its processes start on one core.
+          startMs: 60_000,
+          ...(root !== undefined && { root }),
           prefix: onCore('server'),
           env: { RINGWAY_LOG_LEVEL: 'warn' },
           // One address and few users stand for many here.
@@ -74,3 +77,11 @@ function ringwayPeer(name: string, speech: SpeechName): Peer {
 
 export const ringway = ringwayPeer('Ringway', 'ringway');
 export const ringwayAnswered = ringwayPeer('Ringway, `published` answered', 'ringway-answered');
+
+/** The two of another checkout, to see what a change is worth in one run. */
+export function ringwayOf(root: string): Peer[] {
+  return [
+    ringwayPeer(`Ringway of ${root}`, 'ringway', root),
+    ringwayPeer(`Ringway of ${root}, answered`, 'ringway-answered', root),
+  ];
+}
