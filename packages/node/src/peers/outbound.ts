@@ -125,7 +125,7 @@ export class Outbound {
     this.heardAt = this.context.now();
     try {
       if (typeof data === 'string') throw new PeerFormatError('a text message');
-      const batch = decodeBatch(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+      const batch = decodeBatch(asBuffer(data));
       let open = this.greeted;
       for (const record of batch.records) {
         if (this.greeted) this.context.onRecord(this, record);
@@ -153,4 +153,8 @@ export class Outbound {
     this.greeted = true;
     this.context.onOpen(this);
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -15,6 +15,7 @@ import { refuse } from '../http/refuse.ts';
 import { Hearing } from './hearing.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
+import { PeerSocket } from './peer-socket.ts';
 import { encodeControl, type PeerRecord } from './wire.ts';
 
 /** Who uses the links: the router. */
@@ -178,11 +179,12 @@ export class Peers {
       // a node dials once: it has given up the link that it had, even where no sign of that has come
       for (const before of [...this.inbound])
         if (before.nodeId === nodeId && before.incarnation === incarnation) before.close();
-      const link = new Inbound(nodeId, incarnation, ws, {
+      const link = new Inbound(nodeId, incarnation, ws, socket, {
         checksum: this.options.checksum,
         now: this.options.now,
         silentMs,
         maxWaitingBytes: this.options.maxWaitingBytes,
+        maxFrameBytes: this.options.maxFrameBytes,
         onRecord: (from, record) => this.request(from, record),
         onChecksum: (checksum) => this.compare(checksum),
         onDown: (gone) => {
@@ -289,13 +291,14 @@ export class Peers {
       [TIMEOUT_HEADER]: String(linkTimeoutMs),
     };
     if (connect) return connect(url, headers);
-    return new WebSocket(url, {
+    const socket = new WebSocket(url, {
       headers,
       perMessageDeflate: false,
       generateMask: noMask,
       maxPayload: maxFrameBytes,
       ...(ca === undefined ? {} : { ca }),
     });
+    return new PeerSocket(socket, maxFrameBytes);
   }
 }
 

@@ -118,6 +118,11 @@ export class Session {
     this.heardTick = this.host.tick();
   }
 
+  /** A text frame came in. */
+  received(bytes: Buffer, start: number, end: number): void {
+    this.host.received(this, bytes, start, end);
+  }
+
   /** Bytes that the client has not taken yet. */
   get waitingBytes(): number {
     return this.stream.writableLength + this.outbox.length;
