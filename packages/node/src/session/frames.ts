@@ -1,4 +1,10 @@
-import { ERRORS, type ErrorCode, type Position, type ServerFrame } from '@ringway/protocol';
+import {
+  ERRORS,
+  type ErrorCode,
+  type Position,
+  type ServerFrame,
+  type WelcomeFrame,
+} from '@ringway/protocol';
 import type { Delivery, Outcome } from '../router/port.ts';
 import { textFrame } from '../socket/framing.ts';
 import { jsonToWire, quote } from '../text.ts';
@@ -12,6 +18,32 @@ export function frame(value: ServerFrame): string {
 
 function positionText(position: Position): string {
   return `{"epoch":"${position.epoch}","seq":${position.seq}}`;
+}
+
+/** What all welcomes of a node have in common, before and behind what is the session's own. */
+const welcomes = new WeakMap<WelcomeParts, readonly [head: string, tail: string]>();
+
+/** What a node tells every session. */
+export type WelcomeParts = Pick<WelcomeFrame, 'nodeId' | 'ping' | 'limits'>;
+
+/** The `welcome` frame. */
+export function welcomeFrame(
+  node: WelcomeParts,
+  { id, userId, expiresAt }: { readonly id: string; readonly userId: string; readonly expiresAt: number },
+  channel: string,
+  position: Position,
+): string {
+  let common = welcomes.get(node);
+  if (!common) {
+    const { nodeId, ping, limits } = node;
+    const head = jsonToWire({ type: 'welcome', protocol: 1, nodeId }).slice(0, -1);
+    common = [`${head},"sessionId":`, `,${jsonToWire({ ping, limits }).slice(1, -1)}`];
+    welcomes.set(node, common);
+  }
+  const [head, tail] = common;
+  const own = `${quote(id)},"userId":${quote(userId)},"channel":${quote(channel)},"position":${positionText(position)}`;
+  const right = expiresAt === Number.POSITIVE_INFINITY ? '' : `,"expiresAt":${expiresAt * 1000}`;
+  return textFrame(`${head}${own}${tail}${right}}`);
 }
 
 /** What stands before the numbers of a position, by epoch: nearly all messages in a row are of one epoch. */
