@@ -26,8 +26,11 @@ export interface ConnectPlan {
 const NODES = 2;
 /** On their way at the same time: the rest of them wait, as they would in a server's backlog. */
 const AT_ONCE = 500;
-/** Clients who come and go before, so that neither first-time work nor first-time memory is counted. */
-const WARM_UP = 1000;
+/**
+ * Clients who come and go before, so that neither first-time work nor first-time memory is counted: a node that has run
+ * for a minute has compiled what a connect needs.
+ */
+const WARM_UP = 4000;
 /** Files that a process of the load needs besides its sockets. */
 const SPARE_FILES = 200;
 
@@ -78,19 +81,20 @@ async function measureOnce(
   connecting: number,
   idle: number,
 ): Promise<{ cpu: number; rate: number; memory: number }> {
+  const warmUp = Math.min(WARM_UP, connecting);
   await using running = await peer.start(NODES);
   {
     await using before = new Load();
-    await connect(before, peer, running, [0, WARM_UP]);
+    await connect(before, peer, running, [0, warmUp]);
   }
   await steady(running);
   const memoryBefore = residentKib(running.holders);
   await using first = new Load();
   const cpuBefore = cpuMicros(running.pids);
-  const { ms } = await connect(first, peer, running, [WARM_UP, connecting]);
+  const { ms } = await connect(first, peer, running, [warmUp, connecting]);
   const cpu = (cpuMicros(running.pids) - cpuBefore) / connecting;
   await using rest = new Load();
-  if (idle > connecting) await connect(rest, peer, running, [WARM_UP + connecting, idle - connecting]);
+  if (idle > connecting) await connect(rest, peer, running, [warmUp + connecting, idle - connecting]);
   await steady(running);
   return {
     cpu,

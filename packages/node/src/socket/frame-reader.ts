@@ -92,7 +92,7 @@ export class FrameReader {
     if (masked) start += 4;
     const end = start + length;
     if (end > bytes.length || length > maxBytes) return at;
-    if (masked) unmask(bytes, start, end);
+    if (masked && !unmask(bytes, start, end)) return at;
     this.target.received(bytes, start, end);
     return end;
   }
@@ -147,14 +147,21 @@ function frameSize(head: Buffer): number | undefined {
   return head.length < 10 ? undefined : 10 + mask + Number(head.readBigUInt64BE(2));
 }
 
-/** Takes the mask off the payload from `start` to `end`; the four bytes of the mask stand before it. */
-function unmask(bytes: Buffer, start: number, end: number): void {
+/** So long a payload `ws` unmasks sooner, by native code: a byte at a time wins while calling that costs more. */
+const LONG = 1_024;
+
+/**
+ * Takes the mask off the payload from `start` to `end`; the four bytes of the mask stand before it. False, and nothing is
+ * done, when the payload is long.
+ */
+function unmask(bytes: Buffer, start: number, end: number): boolean {
   const a = bytes[start - 4] as number;
   const b = bytes[start - 3] as number;
   const c = bytes[start - 2] as number;
   const d = bytes[start - 1] as number;
   // nodes mask with zeros between them, and so may whoever has nothing to fear from a cache on the way
-  if ((a | b | c | d) === 0) return;
+  if ((a | b | c | d) === 0) return true;
+  if (end - start > LONG) return false;
   let i = start;
   for (; i + 3 < end; i += 4) {
     bytes[i] = (bytes[i] as number) ^ a;
@@ -165,4 +172,5 @@ function unmask(bytes: Buffer, start: number, end: number): void {
   if (i < end) bytes[i] = (bytes[i] as number) ^ a;
   if (i + 1 < end) bytes[i + 1] = (bytes[i + 1] as number) ^ b;
   if (i + 2 < end) bytes[i + 2] = (bytes[i + 2] as number) ^ c;
+  return true;
 }
