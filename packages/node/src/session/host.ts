@@ -19,6 +19,7 @@ export interface SessionHost {
   /** A text frame came in: from `start` to `end`. */
   received(session: Session, bytes: Buffer, start: number, end: number): void;
   receivedBinary(session: Session): void;
-  ended(session: Session): void;
+  /** Its connection is gone; `left`: the client has said goodbye. */
+  ended(session: Session, left: boolean): void;
   close(session: Session, name: CloseName): void;
 }
