@@ -143,7 +143,7 @@ export class Peers {
     }
     // said at once: whoever has this ring too may be sent sessions
     const unheard = this.hearing.unheard();
-    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    for (const link of this.outbound.values()) link.heartbeat(unheard, 0);
     this.settle();
   }
 
@@ -237,11 +237,11 @@ export class Peers {
 
   private request(from: Inbound, record: PeerRecord): void {
     if ('control' in record && record.control.t === 'heartbeat') {
-      this.hearing.reported(from.nodeId, record.control.unheard);
+      const news = this.hearing.reported(from.nodeId, record.control.unheard);
       if (record.control.echo) {
         from.send(encodeControl({ t: 'heartbeat', unheard: this.hearing.unheard(), echo: false }));
       }
-      this.settle();
+      if (news) this.settle();
     } else this.user?.onRequest(from, record);
   }
 
@@ -255,7 +255,10 @@ export class Peers {
     for (const link of [...this.links()]) link.checkAlive();
     for (const link of [...this.inbound]) link.checkAlive();
     const unheard = this.hearing.unheard();
-    for (const link of this.links()) link.heartbeat(unheard);
+    for (const link of this.links()) link.heartbeat(unheard, this.options.linkTimeoutMs / 3);
+    // on the links that the others have dialled too, so that they need not ask: a beat wakes a peer once, and nobody else
+    const record = encodeControl({ t: 'heartbeat', unheard, echo: false });
+    for (const link of this.inbound) link.send(record);
     this.settle();
   }
 
@@ -263,7 +266,7 @@ export class Peers {
   private changed(id: string, hears: boolean): void {
     this.hearing.heard(id, hears);
     const unheard = this.hearing.unheard();
-    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    for (const link of this.outbound.values()) link.heartbeat(unheard, 0);
     this.settle();
   }
 
@@ -302,8 +305,7 @@ export class Peers {
       },
       onRecord: (link, record) => {
         if ('control' in record && record.control.t === 'heartbeat') {
-          this.hearing.reported(link.member.id, record.control.unheard);
-          this.settle();
+          if (this.hearing.reported(link.member.id, record.control.unheard)) this.settle();
         } else this.user?.onReply(link, record);
       },
       onChecksum: (checksum) => this.compare(checksum),
