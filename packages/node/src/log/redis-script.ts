@@ -99,12 +99,26 @@ export function appendScript(bounds: RedisLogBounds): RedisScript {
 -- places that have changed, and channels of repeats
 local places, repeated = {}, {}
 
-local function remembered(base, m, id)
-  local seq = redis.call('HGET', base .. ':d', id)
-  if seq then return seq, m[EPOCH], ':s' end
-  if m[EEPOCH] == '' then return end
-  seq = redis.call('HGET', base .. ':e', id)
-  if seq then return seq, m[EEPOCH], m[EEPOCH] == m[EPOCH] and ':s' or ':o' end
+-- begins another generation of ids when the present one is old or long enough
+local function turn(base, m)
+  if m[DCOUNT] > 0 and (now - m[DSINCE] > AGE or m[DCOUNT] >= IDS) then
+    if redis.pcall('RENAME', base .. ':d', base .. ':e').err then
+      redis.call('DEL', base .. ':e')
+      m[EEPOCH] = ''
+    else
+      m[EEPOCH] = m[EPOCH]
+    end
+    m[DCOUNT] = 0
+    places[base] = m
+  end
+  if m[DCOUNT] == 0 then m[DSINCE], m[LIVES] = now, 0 end
+end
+
+local function repetition(base, at, epoch, stream, body)
+  local kept = redis.call('XRANGE', base .. stream, at, at)[1]
+  if kept and kept[2][4] ~= body then return '!' end
+  repeated[base] = true
+  return '=' .. at .. '/' .. epoch
 end
 
 -- drops from the front what is too old or too much, never the last message; the rest of a long way is for the next append
@@ -134,30 +148,32 @@ local function append(base, epoch, seq, id, body)
     places[base] = m
   end
   if id ~= '' then
-    local at, where, stream = remembered(base, m, id)
-    if at then
-      local kept = redis.call('XRANGE', base .. stream, at, at)[1]
-      if kept and kept[2][4] ~= body then return '!' end
-      repeated[base] = true
-      return '=' .. at .. '/' .. where
-    end
+    turn(base, m)
+    local at = m[EEPOCH] ~= '' and redis.call('HGET', base .. ':e', id)
+    if at then return repetition(base, at, m[EEPOCH], m[EEPOCH] == m[EPOCH] and ':s' or ':o', body) end
   end
-  local stored
+  local cum = #body + ${ENTRY_BYTES}
   for attempt = 1, 2 do
-    local cum = m[CUM] + #body + ${ENTRY_BYTES}
-    stored = redis.pcall('XADD', base .. ':s', text(m[SEQ] + 1) .. '-' .. text(now), 'c', text(cum), 'm', body)
-    if not stored.err then
-      m[SEQ], m[CUM] = m[SEQ] + 1, cum
-      break
+    if id ~= '' then
+      local claimed = redis.pcall('HSETNX', base .. ':d', id, text(m[SEQ] + 1))
+      if claimed ~= 1 then
+        local at = redis.call('HGET', base .. ':d', id)
+        if at then return repetition(base, at, m[EPOCH], ':s', body) end
+        return '-' .. claimed.err
+      end
     end
+    local stored = redis.pcall('XADD', base .. ':s', text(m[SEQ] + 1) .. '-' .. text(now), 'c', text(m[CUM] + cum), 'm', body)
+    if not stored.err then break end
+    if id ~= '' then redis.call('HDEL', base .. ':d', id) end
     if attempt == 2 or not string.find(stored.err, 'equal or smaller', 1, true) then return '-' .. stored.err end
     -- the stream is not what the place says: somebody has deleted or restored a part
     m, err = renew(base, m, '')
     if not m then return '-' .. err end
-    places[base] = m
   end
+  m[SEQ], m[CUM] = m[SEQ] + 1, m[CUM] + cum
+  if id ~= '' then m[DCOUNT] = m[DCOUNT] + 1 end
   places[base] = m
-  if m[SEQ] == m[FIRST] then m[BASE], m[OLDEST] = m[CUM] - #body - ${ENTRY_BYTES}, now end
+  if m[SEQ] == m[FIRST] then m[BASE], m[OLDEST] = m[CUM] - cum, now end
   if m[SEQ] - m[FIRST] >= MESSAGES + MESSAGES / 8 then
     -- many at once: one at a time, Redis would look at all of a page's for each
     redis.call('XTRIM', base .. ':s', 'MAXLEN', '=', MESSAGES)
@@ -165,23 +181,10 @@ local function append(base, epoch, seq, id, body)
   end
   -- both are what they were when last looked at, and so err towards another look
   if now - m[OLDEST] > AGE or m[CUM] - m[BASE] > BYTES then trim(base, m) end
-  if id ~= '' then
-    if m[DCOUNT] > 0 and (now - m[DSINCE] > AGE or m[DCOUNT] >= IDS) then
-      if redis.pcall('RENAME', base .. ':d', base .. ':e').err then
-        redis.call('DEL', base .. ':e')
-        m[EEPOCH] = ''
-      else
-        m[EEPOCH] = m[EPOCH]
-      end
-      m[DCOUNT] = 0
-    end
-    if m[DCOUNT] == 0 then m[DSINCE], m[LIVES] = now, 0 end
-    redis.call('HSET', base .. ':d', id, text(m[SEQ]))
-    m[DCOUNT] = m[DCOUNT] + 1
-  end
   if now - m[LIVES] > AGE / 8 or now < m[LIVES] then
     redis.call('PEXPIRE', base .. ':s', math.ceil(AGE * 1.25))
     redis.call('PEXPIRE', base .. ':d', math.ceil(AGE * 1.25))
+    redis.call('PEXPIRE', base .. ':m', PLACE)
     m[LIVES] = now
   end
   return '+' .. text(m[SEQ]) .. '/' .. m[EPOCH]
@@ -193,7 +196,7 @@ for i, base in ipairs(KEYS) do
   local done, answer = pcall(append, base, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
   answers[i] = done and answer or '?' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
-for base, m in pairs(places) do redis.call('SET', base .. ':m', cmsgpack.pack(m), 'PX', PLACE) end
+for base, m in pairs(places) do redis.call('SET', base .. ':m', cmsgpack.pack(m), 'KEEPTTL') end
 -- a write, for WAIT to wait for: the message itself may have come by another connection
 for base in pairs(repeated) do redis.call('PEXPIRE', base .. ':m', PLACE) end
 return answers
