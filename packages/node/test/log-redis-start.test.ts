@@ -1,6 +1,6 @@
 import { MemoryRegistry, memoryMembership } from '@ringway/membership';
 import { createLogger, readSettings, SettingsError } from '@ringway/service';
-import { freePort, startRedis, waitFor } from '@ringway/testkit';
+import { createTestCa, freePort, startRedis, waitFor } from '@ringway/testkit';
 import { describe, expect, it } from 'vitest';
 import { createNode, nodeSettings } from '../src/index.ts';
 import { openLog } from '../src/log/open-log.ts';
@@ -111,6 +111,27 @@ describe('a log in Redis', () => {
     });
     expect(lines.join('\n')).not.toContain('s3cret');
     expect(lines.join('\n')).toContain(`redis://${at}`);
+  });
+
+  it('speaks TLS with one that it can trust', async () => {
+    await using ca = await createTestCa();
+    const { certFile, keyFile } = await ca.issue('redis');
+    const port = await freePort();
+    await using _redis = await startRedis({
+      args: ['--tls-port', `${port}`, '--tls-cert-file', certFile, '--tls-key-file', keyFile].concat([
+        '--tls-auth-clients',
+        'no',
+      ]),
+    });
+    await using log = disposable(await openRedisLog(`rediss://127.0.0.1:${port}`, { ca: ca.ca }));
+    stored(await log.append(newChannel(), message('m1')));
+    const { lines, logger } = listening();
+    await using distrustful = disposable(redisLog(`rediss://127.0.0.1:${port}`, { logger }));
+    distrustful.start().catch(() => {});
+    await waitFor(() => lines.some((line) => line.includes('certificate')), {
+      message: 'the distrust in the log',
+    });
+    expect(distrustful.connected).toBe(false);
   });
 
   it('counts what it refuses and what it leaves unknown', async () => {

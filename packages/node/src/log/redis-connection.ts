@@ -1,20 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@ringway/service';
-import { Cluster, Command, Redis } from 'ioredis';
+import { Cluster, Command, type Redis } from 'ioredis';
 import { LogRefusedError } from './port.ts';
-import { LogUnknownError, RedisUnfitError, replyFailure } from './redis-errors.ts';
+import { type ClientOptions, clientFor } from './redis-client.ts';
+import { commandFailure, LogUnknownError, RedisUnfitError } from './redis-errors.ts';
 import type { RedisScript } from './redis-script.ts';
-import type { RedisAddress } from './redis-url.ts';
 
 /** How to reach Redis. */
-export interface RedisConnectionOptions {
-  readonly address: RedisAddress;
-  /** How long an answer, or the connecting itself, may take, in milliseconds. */
-  readonly timeoutMs: number;
-  /** How Redis lists this connection. */
-  readonly name: string;
-  /** PEM certificates by which rediss:// is trusted; those of Node.js by default. */
-  readonly ca?: string | undefined;
+export interface RedisConnectionOptions extends ClientOptions {
   readonly logger: Logger;
   /** Redis may drop what it has acknowledged, by its maxmemory-policy. Told at each connecting for which it holds. */
   readonly onUnfit: () => void;
@@ -58,6 +51,8 @@ export class RedisConnection {
   private closing = false;
   private attempts = 0;
   private usableSince = 0;
+  /** When Redis last said anything, the acceptance of a connection included. */
+  private heardAt = 0;
   /** Called a few times within each timeout. */
   onSweep: () => void = () => {};
   private sweeper: NodeJS.Timeout | undefined;
@@ -67,6 +62,9 @@ export class RedisConnection {
     this.options = options;
     this.client = clientFor(options, () => this.backoff());
     this.first.promise.catch(() => {});
+    this.client.on('connect', () => {
+      this.heardAt = options.now();
+    });
     this.client.on('ready', () => void this.inspect());
     this.client.on('close', () => this.lost());
     this.client.on('end', () => void this.revive());
@@ -138,41 +136,38 @@ export class RedisConnection {
       replyEncoding: 'latin1',
     });
     const { client } = this;
+    const answered = client.sendCommand(run) as Promise<unknown>;
     if (replicas === 0) {
-      (client.sendCommand(run) as Promise<unknown>).then(
+      answered.then(
         (reply) => this.settle(call, undefined, reply),
         (error: Error) => this.failed(call, error),
       );
       return;
     }
-    // WAIT counts the writes of its own connection: in a cluster it has to go where the call went
     const waitMs = String(Math.ceil(this.options.timeoutMs / 2));
     const wait = new Command('wait', [String(replicas), waitMs], { replyEncoding: 'latin1' });
-    const node = client instanceof Cluster ? { slot: run.getSlot() as number } : undefined;
-    const both = [client.sendCommand(run, undefined as never, node as never)];
-    both.push(client.sendCommand(wait, undefined as never, node as never));
-    Promise.all(both).then(
-      ([reply, reached]) =>
-        Number(reached) >= replicas
-          ? this.settle(call, undefined, reply)
-          : this.settle(
-              call,
-              new LogUnknownError(
-                `of ${replicas} replicas ${Number(reached)} have said in time that they have it`,
-              ),
-            ),
+    // WAIT counts the writes of its own connection: in a cluster it has to go where the call went, and that is known late
+    const waited =
+      client instanceof Cluster
+        ? answered.then(() => client.sendCommand(wait, undefined, { slot: run.getSlot() ?? 0 } as never))
+        : (client.sendCommand(wait) as Promise<unknown>);
+    const reached = waited.then(Number, () => 0);
+    Promise.all([answered, reached]).then(
+      ([reply, count]) => this.settle(call, tooFew(count, replicas), reply),
       (error: Error) => this.failed(call, error),
     );
   }
 
   private settle(call: Call, error: Error | undefined, reply?: unknown): void {
     this.sent.delete(call);
+    if (!error) this.heardAt = this.options.now();
     if (error) call.reject(error);
     else call.resolve(reply);
     if (this.sent.size === 0 && this.unscripted.length > 0) this.resend();
   }
 
   private failed(call: Call, error: Error): void {
+    if (error.name === 'ReplyError') this.heardAt = this.options.now();
     if (error.message.startsWith('NOSCRIPT') && !this.closing) {
       // its successors met the same: all of them go again, in their order, once the last has been answered
       this.sent.delete(call);
@@ -180,7 +175,7 @@ export class RedisConnection {
       if (this.sent.size === 0) this.resend();
       return;
     }
-    this.settle(call, failureOf(error));
+    this.settle(call, commandFailure(error));
     if (/READONLY/.test(error.message)) this.leaveReplica();
   }
 
@@ -205,13 +200,25 @@ export class RedisConnection {
     for (const call of waiting) call.reject(new LogRefusedError('the connection to Redis is lost'));
   }
 
+  /** Not before what has come meanwhile was read: this process may have been the one that was late. */
   private sweep(): void {
-    const now = this.options.now();
-    for (const call of this.sent) {
-      if (call.deadline > now) break;
-      this.settle(call, new LogUnknownError(`Redis has not answered in ${this.options.timeoutMs / 1000} s`));
-    }
-    this.onSweep();
+    setImmediate(() => {
+      if (this.closing) return;
+      const now = this.options.now();
+      for (const call of this.sent) {
+        if (call.deadline > now) break;
+        this.settle(
+          call,
+          new LogUnknownError(`Redis has not answered in ${this.options.timeoutMs / 1000} s`),
+        );
+        // not slow but silent
+        if (now - this.heardAt >= this.options.timeoutMs) this.drop();
+      }
+      // accepted by a system whose Redis stands still
+      const accepted = this.client.status === 'connect' || this.client.status === 'ready';
+      if (!this.usable && accepted && now - this.heardAt >= this.options.timeoutMs) this.drop();
+      this.onSweep();
+    });
   }
 
   /** Looks at the Redis that was reached before anything is kept there. */
@@ -237,7 +244,7 @@ export class RedisConnection {
     } catch (error) {
       if (error instanceof RedisUnfitError) {
         this.first.reject(error);
-        return;
+        return this.close();
       }
       this.warn((error as Error).message);
       this.drop();
@@ -292,60 +299,11 @@ export class RedisConnection {
   }
 }
 
-function clientFor(options: RedisConnectionOptions, backoff: () => number): Redis | Cluster {
-  const { address, timeoutMs, name, ca } = options;
-  const [first] = address.urls as [URL];
-  const shared = {
-    ...(first.username === '' ? {} : { username: decodeURIComponent(first.username) }),
-    ...(first.password === '' ? {} : { password: decodeURIComponent(first.password) }),
-    ...(first.protocol === 'rediss:' ? { tls: ca === undefined ? {} : { ca } } : {}),
-    connectionName: name,
-    connectTimeout: timeoutMs,
-    // a Redis that says nothing at all is given up, also while connecting
-    socketTimeout: timeoutMs,
-    protocol: 2 as const,
-    // what was sent and not answered is told so, and never sent again unasked
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-  };
-  if (address.urls.length === 1) {
-    return new Redis({
-      ...shared,
-      host: hostOf(first),
-      port: Number(first.port || 6379),
-      db: Number(first.pathname.slice(1)),
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      retryStrategy: backoff,
-    });
-  }
-  return new Cluster(
-    address.urls.map((url) => ({ host: hostOf(url), port: Number(url.port || 6379) })),
-    {
-      redisOptions: shared,
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      clusterRetryStrategy: backoff,
-      slotsRefreshTimeout: timeoutMs,
-      // what could not be done is told, and not tried again behind the caller's back
-      retryDelayOnFailover: 0,
-      retryDelayOnClusterDown: 0,
-    },
-  );
-}
-
-function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
-}
-
 function infoOf(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
 }
 
-/** What a rejected command means: an answer of Redis, a command that was not written, or one that was. */
-function failureOf(error: Error): Error {
-  if (error.name === 'ReplyError') return replyFailure(error.message);
-  if (/enableOfflineQueue options is false/.test(error.message))
-    return new LogRefusedError('there is no connection to Redis');
-  return new LogUnknownError(`Redis was asked, and has not answered: ${error.message}`);
+function tooFew(reached: number, wanted: number): Error | undefined {
+  if (reached >= wanted) return undefined;
+  return new LogUnknownError(`of ${wanted} replicas ${reached} have said in time that they have it`);
 }

@@ -20,8 +20,19 @@ const REFUSALS =
   /(?:^|[ -])(OOM|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|MISCONF|BUSY|NOAUTH|NOSCRIPT|MOVED|ASK|TRYAGAIN|CROSSSLOT) /;
 
 /** What Redis has answered in place of an outcome, as the port's error. */
-export function replyFailure(message: string, cause?: unknown): Error {
+function replyFailure(message: string): Error {
   return REFUSALS.test(message)
-    ? new LogRefusedError(`Redis has refused: ${message}`, { cause })
-    : new LogUnknownError(`Redis has failed: ${message}`, { cause });
+    ? new LogRefusedError(`Redis has refused: ${message}`)
+    : new LogUnknownError(`Redis has failed: ${message}`);
+}
+
+/**
+ * What a rejected command means: an answer of Redis, a command that was not written, or one that was. The rejection itself
+ * is not handed on as the cause: it holds the command, and with that what was published.
+ */
+export function commandFailure(error: Error): Error {
+  if (error.name === 'ReplyError') return replyFailure(error.message);
+  if (/enableOfflineQueue options is false/.test(error.message))
+    return new LogRefusedError('there is no connection to Redis');
+  return new LogUnknownError(`Redis was asked, and has not answered: ${error.message}`);
 }

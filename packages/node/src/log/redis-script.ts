@@ -22,6 +22,8 @@ const ENTRY_BYTES = 64;
 const PLACE_MS = 7 * 86_400_000;
 /** Ids are remembered for the age, but of no more messages than so many times those that are kept. */
 const IDS_PER_MESSAGE = 10;
+/** So many ids of a channel may be searched one by one. */
+const LISTED_IDS = 32;
 /** Messages that one call gives at most. */
 export const READ_PAGE = 100;
 
@@ -43,10 +45,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local candidate = ARGV[1]
 
-local function text(n) return string.format('%.0f', n) end
+local call, try = redis.call, redis.pcall
+local format = string.format
 
 local function load(base)
-  local packed = redis.call('GET', base .. ':m')
+  local packed = call('GET', base .. ':m')
   return packed and cmsgpack.unpack(packed)
 end
 
@@ -69,20 +72,20 @@ end
 local function renew(base, old, known)
   local at = math.max(now, born(known) + 1)
   if old then at = math.max(at, born(old[EPOCH]) + 1) end
-  local m = { string.format('%05x%06x', math.floor(at / 0x1000000), at % 0x1000000) .. '.' .. candidate, 0, 1, 0, 0, now, now, 0, 0, '', '', 0 }
+  local m = { format('%05x%06x', math.floor(at / 0x1000000), at % 0x1000000) .. '.' .. candidate, 0, 1, 0, 0, now, now, 0, 0, '', '', 0 }
   if old then
     m[OEPOCH], m[OSEQ] = old[EPOCH], old[SEQ]
     if old[DCOUNT] > 0 then m[EEPOCH] = old[EPOCH] end
   end
-  local set = redis.pcall('SET', base .. ':m', cmsgpack.pack(m), 'PX', PLACE)
+  local set = try('SET', base .. ':m', cmsgpack.pack(m), 'PX', PLACE)
   if set.err then return nil, set.err end
-  redis.call('DEL', base .. ':o', base .. ':e')
+  call('DEL', base .. ':o', base .. ':e')
   if old then
     -- what is still there was confirmed: who is further behind than what was lost can read it, and its ids are known
-    redis.pcall('RENAME', base .. ':s', base .. ':o')
-    redis.pcall('RENAME', base .. ':d', base .. ':e')
+    try('RENAME', base .. ':s', base .. ':o')
+    try('RENAME', base .. ':d', base .. ':e')
   else
-    redis.call('DEL', base .. ':s', base .. ':d')
+    call('DEL', base .. ':s', base .. ':d')
   end
   return m
 end
@@ -98,32 +101,47 @@ export function appendScript(bounds: RedisLogBounds): RedisScript {
   return script(`${prelude(bounds)}
 -- places that have changed, and channels of repeats
 local places, repeated = {}, {}
+local since = '-' .. format('%.0f', now)
 
-local function remembered(base, m, id)
-  local seq = redis.call('HGET', base .. ':d', id)
-  if seq then return seq, m[EPOCH], ':s' end
-  if m[EEPOCH] == '' then return end
-  seq = redis.call('HGET', base .. ':e', id)
-  if seq then return seq, m[EEPOCH], m[EEPOCH] == m[EPOCH] and ':s' or ':o' end
+-- begins another generation of ids when the present one is old or long enough
+local function turn(base, m)
+  if m[DCOUNT] > 0 and (now - m[DSINCE] > AGE or m[DCOUNT] >= IDS) then
+    if try('RENAME', base .. ':d', base .. ':e').err then
+      call('DEL', base .. ':e')
+      m[EEPOCH] = ''
+    else
+      m[EEPOCH] = m[EPOCH]
+    end
+    m[DCOUNT] = 0
+    places[base] = m
+  end
+  if m[DCOUNT] == 0 then m[DSINCE], m[LIVES] = now, 0 end
+end
+
+local function repetition(base, at, epoch, stream, body)
+  local kept = call('XRANGE', base .. stream, at, at)[1]
+  if kept and kept[2][4] ~= body then return '!' end
+  repeated[base] = true
+  return '=' .. at .. '/' .. epoch
 end
 
 -- drops from the front what is too old or too much, never the last message; the rest of a long way is for the next append
 local function trim(base, m)
   local stream, from, cut = base .. ':s', '-', false
   for _ = 1, 8 do
-    for _, entry in ipairs(redis.call('XRANGE', stream, from, '+', 'COUNT', 32)) do
+    for _, entry in ipairs(call('XRANGE', stream, from, '+', 'COUNT', 32)) do
       local seq, at = string.match(entry[1], '^(%d+)-(%d+)$')
       local before = tonumber(entry[2][2]) - #entry[2][4] - ${ENTRY_BYTES}
       m[FIRST], m[BASE], m[OLDEST] = tonumber(seq), before, tonumber(at)
       from = entry[1]
       if m[FIRST] == m[SEQ] or now - m[OLDEST] <= AGE and m[CUM] - before <= BYTES then
-        if cut then redis.call('XTRIM', stream, 'MINID', from) end
+        if cut then call('XTRIM', stream, 'MINID', from) end
         return
       end
       cut = true
     end
   end
-  redis.call('XTRIM', stream, 'MINID', from)
+  call('XTRIM', stream, 'MINID', from)
 end
 
 local function append(base, epoch, seq, id, body)
@@ -134,57 +152,51 @@ local function append(base, epoch, seq, id, body)
     places[base] = m
   end
   if id ~= '' then
-    local at, where, stream = remembered(base, m, id)
-    if at then
-      local kept = redis.call('XRANGE', base .. stream, at, at)[1]
-      if kept and kept[2][4] ~= body then return '!' end
-      repeated[base] = true
-      return '=' .. at .. '/' .. where
-    end
+    turn(base, m)
+    local at = m[EEPOCH] ~= '' and call('HGET', base .. ':e', id)
+    if at then return repetition(base, at, m[EEPOCH], m[EEPOCH] == m[EPOCH] and ':s' or ':o', body) end
   end
-  local stored
+  local cum, place = #body + ${ENTRY_BYTES}
   for attempt = 1, 2 do
-    local cum = m[CUM] + #body + ${ENTRY_BYTES}
-    stored = redis.pcall('XADD', base .. ':s', text(m[SEQ] + 1) .. '-' .. text(now), 'c', text(cum), 'm', body)
-    if not stored.err then
-      m[SEQ], m[CUM] = m[SEQ] + 1, cum
-      break
+    place = format('%d', m[SEQ] + 1)
+    if id ~= '' then
+      local claimed = try('HSETNX', base .. ':d', id, place)
+      if claimed ~= 1 then
+        local at = call('HGET', base .. ':d', id)
+        if at then return repetition(base, at, m[EPOCH], ':s', body) end
+        return '-' .. claimed.err
+      end
     end
+    local stored = try('XADD', base .. ':s', place .. since, 'c', format('%d', m[CUM] + cum), 'm', body)
+    if not stored.err then break end
+    if id ~= '' then call('HDEL', base .. ':d', id) end
     if attempt == 2 or not string.find(stored.err, 'equal or smaller', 1, true) then return '-' .. stored.err end
     -- the stream is not what the place says: somebody has deleted or restored a part
     m, err = renew(base, m, '')
     if not m then return '-' .. err end
-    places[base] = m
+  end
+  m[SEQ], m[CUM] = m[SEQ] + 1, m[CUM] + cum
+  if id ~= '' then
+    m[DCOUNT] = m[DCOUNT] + 1
+    -- a small hash is a list that is searched from its front, up to hundreds of fields; a long value makes a table of it
+    if m[DCOUNT] == ${LISTED_IDS} then call('HSET', base .. ':d', '-', string.rep('-', 65)) end
   end
   places[base] = m
-  if m[SEQ] == m[FIRST] then m[BASE], m[OLDEST] = m[CUM] - #body - ${ENTRY_BYTES}, now end
+  if m[SEQ] == m[FIRST] then m[BASE], m[OLDEST] = m[CUM] - cum, now end
   if m[SEQ] - m[FIRST] >= MESSAGES + MESSAGES / 8 then
     -- many at once: one at a time, Redis would look at all of a page's for each
-    redis.call('XTRIM', base .. ':s', 'MAXLEN', '=', MESSAGES)
+    call('XTRIM', base .. ':s', 'MAXLEN', '=', MESSAGES)
     m[FIRST] = m[SEQ] - MESSAGES + 1
   end
   -- both are what they were when last looked at, and so err towards another look
   if now - m[OLDEST] > AGE or m[CUM] - m[BASE] > BYTES then trim(base, m) end
-  if id ~= '' then
-    if m[DCOUNT] > 0 and (now - m[DSINCE] > AGE or m[DCOUNT] >= IDS) then
-      if redis.pcall('RENAME', base .. ':d', base .. ':e').err then
-        redis.call('DEL', base .. ':e')
-        m[EEPOCH] = ''
-      else
-        m[EEPOCH] = m[EPOCH]
-      end
-      m[DCOUNT] = 0
-    end
-    if m[DCOUNT] == 0 then m[DSINCE], m[LIVES] = now, 0 end
-    redis.call('HSET', base .. ':d', id, text(m[SEQ]))
-    m[DCOUNT] = m[DCOUNT] + 1
-  end
   if now - m[LIVES] > AGE / 8 or now < m[LIVES] then
-    redis.call('PEXPIRE', base .. ':s', math.ceil(AGE * 1.25))
-    redis.call('PEXPIRE', base .. ':d', math.ceil(AGE * 1.25))
+    call('PEXPIRE', base .. ':s', math.ceil(AGE * 1.25))
+    call('PEXPIRE', base .. ':d', math.ceil(AGE * 1.25))
+    call('PEXPIRE', base .. ':m', PLACE)
     m[LIVES] = now
   end
-  return '+' .. text(m[SEQ]) .. '/' .. m[EPOCH]
+  return '+' .. place .. '/' .. m[EPOCH]
 end
 
 local answers = {}
@@ -193,9 +205,9 @@ for i, base in ipairs(KEYS) do
   local done, answer = pcall(append, base, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
   answers[i] = done and answer or '?' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
-for base, m in pairs(places) do redis.call('SET', base .. ':m', cmsgpack.pack(m), 'PX', PLACE) end
+for base, m in pairs(places) do call('SET', base .. ':m', cmsgpack.pack(m), 'KEEPTTL') end
 -- a write, for WAIT to wait for: the message itself may have come by another connection
-for base in pairs(repeated) do redis.call('PEXPIRE', base .. ':m', PLACE) end
+for base in pairs(repeated) do call('PEXPIRE', base .. ':m', PLACE) end
 return answers
 `);
 }
@@ -212,12 +224,12 @@ local m, err = load(base)
 if not m or behind(m, epoch, seq) then
   m, err = renew(base, m, epoch)
   if not m then return redis.error_reply(err) end
-elseif redis.call('PTTL', base .. ':m') < PLACE / 2 then
-  redis.call('PEXPIRE', base .. ':m', PLACE)
+elseif call('PTTL', base .. ':m') < PLACE / 2 then
+  call('PEXPIRE', base .. ':m', PLACE)
 end
 
 local function page(stream, of, from, head)
-  local entries = redis.call('XRANGE', base .. stream, text(from), '+', 'COUNT', math.min(count, ${READ_PAGE}))
+  local entries = call('XRANGE', base .. stream, format('%d', from), '+', 'COUNT', math.min(count, ${READ_PAGE}))
   if not entries[1] then return end
   local answer = { of, tonumber(string.match(entries[1][1], '^%d+')) - 1, head }
   for i, entry in ipairs(entries) do answer[i + 3] = entry[2][4] end
