@@ -140,8 +140,10 @@ export class Channels {
     else if (taken === 'hole' && current) this.#resume([frame.channel]);
   }
 
+  /** Behind our very position it counts wherever it leads: the log may have lost what we have. */
   gap({ channel, after, upTo }: GapFrame): void {
-    if (!this.#positions.isAhead(channel, upTo)) return;
+    const ours = this.#positions.get(channel);
+    if (!this.#positions.isAhead(channel, upTo) && !(ours && samePosition(ours, after))) return;
     this.#positions.set(channel, upTo);
     this.#port.gap({ channel, after, upTo });
   }

@@ -24,6 +24,7 @@ export interface MetricsSources {
   relayFrames(): number;
   delivered(): number;
   repeats(): number;
+  lagging(): number;
   gaps(): number;
   dropped(): number;
   mismatches(): number;
@@ -102,6 +103,11 @@ export function nodeMetrics(sources: MetricsSources): { readonly registry: Regis
   counter('ringway_delivered_total', 'Messages written to sessions.', () => sources.delivered());
   counter('ringway_repeats_total', 'Messages that were not delivered because they had been before.', () =>
     sources.repeats(),
+  );
+  counter(
+    'ringway_lags_total',
+    'Times that a client took too little and was given a channel from the log instead of the live stream.',
+    () => sources.lagging(),
   );
   counter('ringway_gaps_total', 'Gaps told to the sessions of a channel.', () => sources.gaps());
   counter('ringway_publishes_dropped_total', 'Publishes without an answer that could not be placed.', () =>

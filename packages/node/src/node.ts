@@ -269,6 +269,7 @@ class Parts {
       relayFrames: () => router.counts.relayed + router.counts.delivered,
       delivered: () => sessions.hub.delivered,
       repeats: () => sessions.hub.repeats,
+      lagging: () => sessions.lagging,
       gaps: () => sessions.hub.gaps,
       dropped: () => router.counts.dropped,
       mismatches: () => this.mismatches,

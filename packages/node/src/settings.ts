@@ -120,7 +120,7 @@ export const nodeSettings = Object.freeze({
     default: 1024 * 1024,
     min: 64 * 1024,
     max: 1024 * 1024 * 1024,
-    help: 'Most bytes waiting for one client; beyond that it is too slow (close code 4504).',
+    help: 'Most bytes waiting for one client; beyond that it is too slow (close code 4504). At half of it what is logged goes to it from the log, as it takes it.',
   }),
   peerWaitingBytes: setting.bytes('RINGWAY_PEER_WAITING_BYTES', {
     default: 32 * 1024 * 1024,

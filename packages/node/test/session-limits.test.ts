@@ -53,7 +53,8 @@ describe('a client that does not read', () => {
     let sent = 0;
     await waitFor(async () => {
       for (let i = 0; i < 100; i++) {
-        sender.send({ type: 'publish', to: { users: ['slow', 'quick'] }, id: `s${sent++}`, data });
+        const to = { users: ['slow', 'quick'] };
+        sender.send({ type: 'publish', to, id: `s${sent++}`, data, ephemeral: true });
       }
       await waitFor(() => sender.all('published').length === sent, 'all answers');
       const text = await metrics(node);
@@ -66,6 +67,34 @@ describe('a client that does not read', () => {
     slow.socket.resume();
     expect([CLOSE.slow_consumer.code, 1006]).toContain((await slow.closed).code);
     await waitFor(() => quick.all('message').length === sent, 'all messages');
+  });
+
+  it('leaves the live stream for the log when it lags, and comes back to it with nothing missing', async () => {
+    const lagging = await cluster.connect('lagging');
+    const sender = await cluster.connect('sender');
+    lagging.socket.pause();
+    const data = 'x'.repeat(20_000);
+    const count = 500;
+    let most = 0;
+    for (let i = 0; i < count; i++) {
+      sender.send({ type: 'publish', to: 'user:lagging', id: `l${i}`, data });
+      if (i % 50 > 0) continue;
+      await waitFor(() => sender.all('published').length === i + 1, 'the answer');
+      most = Math.max(most, metric(await metrics(node), 'ringway_send_buffer_bytes'));
+    }
+    await waitFor(() => sender.all('published').length === count, 'all answers');
+    expect(most).toBeLessThan(262_144);
+    expect(metric(await metrics(node), 'ringway_lags_total')).toBeGreaterThan(0);
+    lagging.socket.resume();
+    await waitFor(() => lagging.all('message').length === count, 'all messages');
+    sender.send({ type: 'publish', to: 'user:lagging', id: 'live', data: 'live' });
+    await waitFor(() => lagging.all('message').at(-1)?.id === 'live', 'the live one');
+    const ids = [...Array(count).keys()].map((i) => `l${i}`);
+    expect(lagging.all('message').map(({ id }) => id)).toEqual([...ids, 'live']);
+    const frames = lagging.all('message');
+    for (const [i, frame] of frames.entries())
+      if (i > 0) expect(frame.previous).toEqual(frames[i - 1]?.position);
+    expect(lagging.all('gap')).toEqual([]);
   });
 
   it('is given a backlog as it drains, however much that is, and is not taken for slow meanwhile', async () => {

@@ -114,7 +114,7 @@ export class Hub implements LocalChannels {
     }
     const text = messageFrame(channel.messageHead, told);
     const { sessions } = channel;
-    for (const session of sessions) session.deliver(channel, text);
+    for (const session of sessions) session.deliver(channel, text, told.previous);
     this.delivered += sessions.length;
     return sessions.length;
   }
@@ -201,6 +201,6 @@ export class Hub implements LocalChannels {
     if (start.epoch !== after.epoch) channel.epochChanged();
     this.gaps++;
     const text = frame({ type: 'gap', channel: channel.name, after, upTo: start });
-    for (const session of channel.sessions) session.deliver(channel, text);
+    for (const session of channel.sessions) session.deliver(channel, text, undefined);
   }
 }

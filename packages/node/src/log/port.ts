@@ -73,7 +73,13 @@ export interface SharedLog extends LogBase {
   readonly shared: true;
   head(channel: string, known?: Position): Promise<Position>;
   append(channel: string, message: LogMessage, known?: Position): Promise<Appended>;
-  read(channel: string, since: Position | undefined, limit: number): Promise<LogRead>;
+  /** `claimed`: the position is the word of a client, who may have made it up. It says nothing of what the log has lost. */
+  read(
+    channel: string,
+    since: Position | undefined,
+    limit: number,
+    claimed?: 'claimed',
+  ): Promise<LogRead>;
   tail(channel: string, count: number): Promise<LogRead>;
 }
 

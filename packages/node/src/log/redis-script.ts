@@ -214,15 +214,15 @@ return answers
 
 /**
  * Reads one channel. KEYS: its BASE. ARGV: candidate, known epoch (or nothing), known seq, from where (`since` the known
- * position, `oldest`, or `last` so many), how many. Gives the epoch of the messages, the seq before the first, the seq of
+ * position, `oldest`, or `last` so many), how many, and `claimed` where the position is not to be believed. Gives the epoch of the messages, the seq before the first, the seq of
  * the channel's head, and the messages; where there are none, the first two are the head.
  */
 export function readScript(bounds: RedisLogBounds): RedisScript {
   return script(`${prelude(bounds)}
 local base, epoch, seq, where, count = KEYS[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local m, err = load(base)
-if not m or behind(m, epoch, seq) then
-  m, err = renew(base, m, epoch)
+if not m or (ARGV[6] == '' and behind(m, epoch, seq)) then
+  m, err = renew(base, m, ARGV[6] == '' and epoch or '')
   if not m then return redis.error_reply(err) end
 elseif call('PTTL', base .. ':m') < PLACE / 2 then
   call('PEXPIRE', base .. ':m', PLACE)

@@ -110,8 +110,14 @@ export class RedisLog implements SharedLog {
     return (await this.page(channel, known, 'since', 0)).head;
   }
 
-  async read(channel: string, since: Position | undefined, limit: number): Promise<LogRead> {
-    return this.pages(channel, await this.page(channel, since, since ? 'since' : 'oldest', limit), limit);
+  async read(
+    channel: string,
+    since: Position | undefined,
+    limit: number,
+    claimed?: 'claimed',
+  ): Promise<LogRead> {
+    const first = await this.page(channel, since, since ? 'since' : 'oldest', limit, claimed);
+    return this.pages(channel, first, limit);
   }
 
   async tail(channel: string, count: number): Promise<LogRead> {
@@ -142,8 +148,10 @@ export class RedisLog implements SharedLog {
     known: Position | undefined,
     where: 'since' | 'oldest' | 'last',
     limit: number,
+    claimed: 'claimed' | '' = '',
   ): Promise<Page> {
-    const args = [this.candidate(), known?.epoch ?? '', known ? String(known.seq) : '', where, String(limit)];
+    const { epoch: knownEpoch = '', seq: knownSeq = '' } = known ?? {};
+    const args = [this.candidate(), knownEpoch, String(knownSeq), where, String(limit), claimed];
     const reply = await this.counted(this.readers.call(this.reading, [this.base(channel)], args));
     const [epoch, before, headSeq, ...packed] = reply as readonly [string, number, number, ...string[]];
     const messages = packed.map((text, i): LoggedMessage => {

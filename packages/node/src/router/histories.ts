@@ -31,9 +31,14 @@ export class Histories {
     this.options = options;
   }
 
-  after(channel: string, since: Position, limit: number): History | Promise<History> {
+  after(
+    channel: string,
+    since: Position,
+    limit: number,
+    claimed?: 'claimed',
+  ): History | Promise<History> {
     const { log, placement } = this.options;
-    if (log.shared) return log.read(channel, since, limit);
+    if (log.shared) return log.read(channel, since, limit, claimed);
     // most reads: the home is here, and so is what is asked for
     if (placement.of(channel).kind === 'self' && log.head(channel).epoch === since.epoch) {
       return log.read(channel, since, limit);

@@ -111,8 +111,16 @@ export interface Router {
   unsubscribe(channel: string): void;
   /** The way out is fuller than it should be: whoever publishes should be read no further until `relieved`. */
   readonly congested: boolean;
-  /** Messages after a position, from wherever the channel's log is. */
-  history(channel: string, since: Position, limit: number): Promise<History> | History;
+  /**
+   * Messages after a position, from wherever the channel's log is. `claimed`: the position is the word of a client, who may
+   * have made it up.
+   */
+  history(
+    channel: string,
+    since: Position,
+    limit: number,
+    claimed?: 'claimed',
+  ): Promise<History> | History;
   /** Ends all sessions of a user, wherever they are, and keeps the user out for some seconds. */
   kick(channel: string, banSeconds: number): void;
   /** The last messages. */

@@ -221,8 +221,13 @@ export class RingRouter implements Router, PeerUser {
     this.holding.unsubscribe(channel);
   }
 
-  history(channel: string, since: Position, limit: number): Promise<History> | History {
-    return this.histories.after(channel, since, limit);
+  history(
+    channel: string,
+    since: Position,
+    limit: number,
+    claimed?: 'claimed',
+  ): Promise<History> | History {
+    return this.histories.after(channel, since, limit, claimed);
   }
 
   recent(channel: string, count: number): Promise<History> | History {

@@ -1,4 +1,5 @@
-import type { CloseName, WelcomeFrame } from '@ringway/protocol';
+import type { CloseName, Position, WelcomeFrame } from '@ringway/protocol';
+import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Flusher } from './flusher.ts';
 import type { Session } from './session.ts';
 
@@ -9,6 +10,8 @@ export interface SessionHost {
   readonly limits: WelcomeFrame['limits'];
   /** Bytes waiting for one client beyond which it is too slow. */
   readonly maxWaitingBytes: number;
+  /** Bytes waiting for one client beyond which it is given its channels from the log. */
+  readonly lagBytes: number;
   readonly flusher: Flusher;
   /** Monotonic, milliseconds. */
   now(): number;
@@ -22,4 +25,6 @@ export interface SessionHost {
   /** Its connection is gone; `left`: the client has said goodbye. */
   ended(session: Session, left: boolean): void;
   close(session: Session, name: CloseName): void;
+  /** The client takes less than comes on a channel: it is to go on from there as it can. */
+  lags(session: Session, channel: LocalChannel, since: Position): void;
 }

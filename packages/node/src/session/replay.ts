@@ -25,6 +25,8 @@ export interface ReplayContext {
  * Sends a session the messages that it missed on one channel, page by page as its socket drains, and lets it rejoin the
  * live stream where the log ends. Live messages of the channel pass it by meanwhile: they are in the log.
  *
+ * What a client says of a channel that others share is not believed: it could make everyone lose their place.
+ *
  * @param since the position that the session has, or how many of the last messages it wants.
  * @param done gets the position at which the session joined the live stream; undefined when the log could not be read.
  */
@@ -36,6 +38,7 @@ export function replay(
   done: (position: Position | undefined) => void,
 ): void {
   const { router } = context;
+  const claimed = channel === session.channels[0] ? undefined : 'claimed';
   session.replaying ??= new Map();
   session.replaying.set(channel, (session.replaying.get(channel) ?? 0) + 1);
   let attempts = context.attempts;
@@ -107,7 +110,7 @@ export function replay(
     if (channel.isAt(at)) finish(channel.position);
     else
       whenever(
-        router.history(channel.name, at, PAGE),
+        router.history(channel.name, at, PAGE, claimed),
         (history) => page(at, history),
         retry(() => read(at)),
       );

@@ -80,10 +80,14 @@ export class Session {
     this.outbox += text;
   }
 
-  /** A message of a subscribed channel. */
-  deliver(channel: LocalChannel, text: string): void {
+  /**
+   * A message of a subscribed channel; `since` is where the session was before it, on one that can be read again. A client
+   * that takes too little leaves the live stream: it is given the channel from the log, as its socket drains.
+   */
+  deliver(channel: LocalChannel, text: string, since: Position | undefined): void {
     if (this.replaying?.has(channel)) return;
-    this.send(text);
+    if (since && this.waitingBytes > this.host.lagBytes) this.host.lags(this, channel, since);
+    else this.send(text);
   }
 
   welcome(channel: LocalChannel, position: Position): void {

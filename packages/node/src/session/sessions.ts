@@ -3,6 +3,7 @@ import {
   type Capabilities,
   CLOSE,
   type CloseName,
+  type Position,
   type SessionInfo,
   type TicketClaims,
   userChannel,
@@ -11,6 +12,7 @@ import {
 import type { Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
 import { Hub } from '../hub/hub.ts';
+import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
 import type { Router } from '../router/port.ts';
 import type { NodeSettings } from '../settings.ts';
@@ -21,6 +23,7 @@ import { Flusher } from './flusher.ts';
 import { frame } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { Input } from './input.ts';
+import { type ReplayContext, replay } from './replay.ts';
 import type { MoveTickets } from './move-tickets.ts';
 import { Mover } from './mover.ts';
 import { PingWheel } from './ping-wheel.ts';
@@ -72,6 +75,7 @@ export class Sessions implements SessionHost {
   readonly ping: SessionHost['ping'];
   readonly limits: SessionHost['limits'];
   readonly maxWaitingBytes: number;
+  readonly lagBytes: number;
   readonly flusher = new Flusher();
   readonly hub: Hub;
   readonly mover: Mover<Session>;
@@ -83,6 +87,9 @@ export class Sessions implements SessionHost {
   private readonly expiry: Expiry;
   private readonly caps = new Map<string, Capabilities>();
   private readonly frames: FrameKind;
+  private readonly replay: ReplayContext;
+  /** How often a client was given a channel from the log because it took too little. */
+  lagging = 0;
   private count = 0;
   private ids = 0;
   private readonly byUser = new Map<string, Session | Session[]>();
@@ -102,6 +109,12 @@ export class Sessions implements SessionHost {
     this.ping = { intervalMs: settings.pingInterval, timeoutMs: settings.pingTimeout };
     this.limits = { frameBytes: settings.frameBytes, publishesPerSecond: settings.publishesPerSecond };
     this.maxWaitingBytes = settings.waitingBytes;
+    this.lagBytes = settings.waitingBytes / 2;
+    this.replay = {
+      router: options.router,
+      highWaterBytes: settings.waitingBytes / 4,
+      attempts: Math.ceil(settings.homeTimeout / 250),
+    };
     this.frames = { opcode: OPCODE.text, masked: true, maxBytes: settings.frameBytes };
     this.expiry = new Expiry(options.wallClock() / 1000);
     this.hub = new Hub(options.router, {
@@ -149,11 +162,7 @@ export class Sessions implements SessionHost {
       maxListUsers: settings.maxListUsers,
       maxGroups: settings.maxGroups,
       maxRefused: 10 * settings.publishesPerSecond,
-      replay: {
-        router: options.router,
-        highWaterBytes: settings.waitingBytes / 4,
-        attempts: Math.ceil(settings.homeTimeout / 250),
-      },
+      replay: this.replay,
       pause: (session) => {
         this.paused.add(session);
         session.pause();
@@ -267,6 +276,13 @@ export class Sessions implements SessionHost {
   /** A binary frame came in: none is taken. */
   receivedBinary(session: Session): void {
     if (session.state === 'open') this.input.refuseBinary(session);
+  }
+
+  lags(session: Session, channel: LocalChannel, since: Position): void {
+    this.lagging++;
+    replay(this.replay, session, channel, since, (position) => {
+      if (position === undefined) this.close(session, 'slow_consumer');
+    });
   }
 
   /** The connection of a session is gone. */

@@ -18,6 +18,7 @@ export class TestHost implements SessionHost {
   readonly ping = { intervalMs: 25_000, timeoutMs: 10_000 };
   readonly limits = { frameBytes: 65_536, publishesPerSecond: 100 };
   maxWaitingBytes = 1024 * 1024;
+  lagBytes = 512 * 1024;
   readonly flusher = new Flusher();
   readonly closed: { session: Session; name: CloseName }[] = [];
   monotonic = 0;
@@ -34,6 +35,8 @@ export class TestHost implements SessionHost {
   ended(session: Session): void {
     session.ended();
   }
+
+  lags(): void {}
 
   close(session: Session, name: CloseName): void {
     this.closed.push({ session, name });
