@@ -34,7 +34,7 @@ e2e: ## end-to-end tests over real processes
 	@npm run --silent e2e
 
 bench: ## the benches, with their peers in the same run
-	@scripts/setup.sh npm consul redis wrk
+	@scripts/setup.sh npm consul redis wrk nats
 	@npm run --silent bench
 
 build: ## the published packages, into packages/*/dist

@@ -1,20 +1,23 @@
 // One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
-//   --short      one short round, for CI              --only NAME   one part: ring, route, relay or connect
+//   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log or connect
 //   --rounds N   rounds of relay and connect, 3 by default
+//   --nodes N    numbers of nodes of relay, 2, 4 and 8 by default          --peer TEXT  only those with it in their name
+//   --against DIR  another checkout of this repository, installed, whose Ringway is measured as well
 // Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
 // met on a machine that does other things besides says little.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
-import { ringway, ringwayAnswered } from './peers/ringway.ts';
+import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
+import { socketIoStreams } from './peers/socket-io.ts';
 import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
 import { Progress } from './support/progress.ts';
 import { type Row, rowsTable } from './support/row.ts';
 import { table } from './support/table.ts';
 import { connectTargets, relayTargets } from './targets.ts';
 
-const parts = ['ring', 'route', 'relay', 'connect'] as const;
+const parts = ['ring', 'route', 'relay', 'log', 'connect'] as const;
 type Part = (typeof parts)[number];
 
 const { values: flags } = parseArgs({
@@ -22,6 +25,9 @@ const { values: flags } = parseArgs({
     short: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '3' },
+    nodes: { type: 'string', multiple: true },
+    peer: { type: 'string', multiple: true, default: [] },
+    against: { type: 'string', multiple: true, default: [] },
   },
 });
 for (const name of flags.only ?? []) {
@@ -35,19 +41,32 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`bench: --rounds ${flags.rounds}: expected a whole number from 1 on`);
   process.exit(2);
 }
+const nodes = flags.nodes?.map(Number);
+if (nodes?.some((count) => !Number.isInteger(count) || count < 1 || 64 % count > 0)) {
+  console.error(`bench: --nodes ${flags.nodes?.join(' ')}: expected divisors of 64`);
+  process.exit(2);
+}
 const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
 
+const peers = { only: flags.peer, against: flags.against };
 const relayPlan: RelayPlan = flags.short
-  ? { nodes: [2], rounds: 1, warmUpMs: 1500, measureMs: 1000 }
-  : { nodes: [2, 4, 8], rounds, warmUpMs: 4000, measureMs: 3000 };
+  ? { nodes: nodes ?? [2], rounds: 1, warmUpMs: 1500, measureMs: 1000, ...peers }
+  : { nodes: nodes ?? [2, 4, 8], rounds, warmUpMs: 4000, measureMs: 3000, ...peers };
+/** One-to-one where messages are kept in Redis. */
+const logPlan: RelayPlan = {
+  ...relayPlan,
+  nodes: [2],
+  peers: [socketIoStreams, ringwayRedis, ringwayRedisAnswered],
+};
 const connectPlan: ConnectPlan = flags.short
-  ? { rounds: 1, connecting: 1000, idle: 2000 }
-  : { rounds, connecting: 5000, idle: 10_000 };
+  ? { rounds: 1, connecting: 1000, idle: 2000, ...peers }
+  : { rounds, connecting: 5000, idle: 10_000, ...peers };
 
 const progress = new Progress(
   Number(wanted('ring')) +
     Number(wanted('route')) +
     (wanted('relay') ? relaySteps(relayPlan) : 0) +
+    (wanted('log') ? relaySteps(logPlan) : 0) +
     (wanted('connect') ? connectSteps(connectPlan) : 0),
 );
 const rows: Row[] = [];
@@ -61,8 +80,12 @@ if (wanted('route')) {
   progress.step('route');
   rows.push(...(await runScript('route.ts')));
 }
-if (wanted('relay')) {
-  const measured = await measureRelay(relayPlan, progress);
+for (const [part, plan] of [
+  ['relay', relayPlan],
+  ['log', logPlan],
+] as const) {
+  if (!wanted(part)) continue;
+  const measured = await measureRelay(plan, progress);
   console.log(`\n${table(relayTable(measured))}`);
   rows.push(...relayTargets(measured));
   failed ||= measured.some(isWrong);
@@ -103,5 +126,6 @@ async function runScript(name: string): Promise<Row[]> {
 
 /** Ringway promises that nothing is lost, doubled or disordered while nothing changes; the others count for themselves. */
 function isWrong({ peer, lost, doubled, disordered }: RelayRow): boolean {
-  return [ringway.name, ringwayAnswered.name].includes(peer) && lost + doubled + disordered > 0;
+  const ours = [ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered];
+  return ours.some(({ name }) => name === peer) && lost + doubled + disordered > 0;
 }
