@@ -58,6 +58,7 @@ describe('a fourth node comes and goes', () => {
       await stream.end();
       await listener.hears(stream.sent);
       expect(streamProblem(listener, stream.sent)).toBeUndefined();
+      expect(listener.gaps).toEqual([]);
     }
     for (const { states, errors } of people) {
       expect(states.map((change) => change.new)).toEqual(['connecting', 'connected']);

@@ -1,3 +1,6 @@
+import type { Member } from '@ringway/membership';
+import { PROTOCOL } from '@ringway/protocol';
+import { RING_FORMAT } from '@ringway/ring';
 import { formatAddress, isLoopback, SettingsError } from '@ringway/service';
 import type { NodeSettings } from './settings.ts';
 
@@ -27,6 +30,15 @@ export function addressesOf(
       settings.internalUrl ??
       guess('RINGWAY_INTERNAL_URL', tls.internal ? 'https' : 'http', internalListen.host, ports.internal),
   };
+}
+
+/** What one start of a node registers as. */
+export function memberOf(
+  { nodeId: id, weight }: NodeSettings,
+  incarnation: string,
+  { publicUrl, internalUrl }: Addresses,
+): Member {
+  return { id, incarnation, publicUrl, internalUrl, weight, ringFormat: RING_FORMAT, protocol: PROTOCOL };
 }
 
 function guess(name: string, scheme: string, host: string, port: number): string {

@@ -34,6 +34,8 @@ export interface DrainOptions {
   /** Takes the node out of the ring, and back into it. */
   leave(): Promise<void>;
   rejoin(): Promise<void>;
+  /** No session is left, and there is no way back. */
+  empty(): void;
   /** Whether all channels that this node was home of are in other hands. */
   channelsClosed(): boolean;
   /** All is done that a drain does; the node is to end. */
@@ -153,7 +155,7 @@ export class Drain {
     if (run.cancelled) return;
     sessions.mover.drain(this.paceFor(sessions.size, until - now()));
     let toldAt = now();
-    while (now() < until && !this.isEmpty() && !(sessions.size > 0 && sessions.mover.idle)) {
+    while (now() < until && sessions.size > 0 && !sessions.mover.idle) {
       await delay(STEP_MS);
       if (run.cancelled) return;
       if (now() - toldAt < TELL_MS) continue;
@@ -165,6 +167,7 @@ export class Drain {
     this.over = true;
     const { moved, left } = this.progress;
     await sessions.closeAll('going_away', Math.max(0, Math.min(closeSpreadMs, deadline - now())));
+    this.options.empty();
     while (now() < deadline && !this.options.channelsClosed()) await delay(STEP_MS);
     logger.info(
       { moved, left, seconds: this.progress.seconds, channelsClosed: this.options.channelsClosed() },
@@ -172,10 +175,6 @@ export class Drain {
     );
     this.finished.resolve();
     this.options.drained();
-  }
-
-  private isEmpty(): boolean {
-    return this.options.sessions.size === 0 && this.options.channelsClosed();
   }
 
   private paceFor(count: number, leftMs: number): MovePace {

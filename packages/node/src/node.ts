@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { type Member, type Membership, type Registration, RingWatcher } from '@ringway/membership';
-import { PROTOCOL } from '@ringway/protocol';
-import { RING_FORMAT } from '@ringway/ring';
+import { type Membership, type Registration, RingWatcher } from '@ringway/membership';
 import {
   BasicService,
   checkInsecure,
@@ -14,7 +12,7 @@ import {
   type TlsFiles,
   tlsFiles,
 } from '@ringway/service';
-import { type Addresses, addressesOf } from './addresses.ts';
+import { type Addresses, addressesOf, memberOf } from './addresses.ts';
 import { bounded, within } from './bounds.ts';
 import { Drain } from './drain.ts';
 import { internalApp } from './http/internal-app.ts';
@@ -141,6 +139,8 @@ class Parts {
   private sweeper: NodeJS.Timeout | undefined;
   private mismatches = 0;
   private rereading = false;
+  /** Another start of this node has its place: this one is home of nothing. */
+  private replaced = false;
 
   constructor(options: NodeOptions) {
     const { settings, logger, clusterKeys, ticketKeys } = options;
@@ -197,6 +197,7 @@ class Parts {
       homeTimeoutMs: settings.homeTimeout,
       maxWaitingBytes: settings.peerWaitingBytes,
       now,
+      onLeaving: (id, incarnation) => this.watcher.saidLeaving(id, incarnation),
     });
     const tickets = new Tickets({
       keys: ticketKeys,
@@ -248,7 +249,9 @@ class Parts {
         this.ownState.forget();
         return this.registration?.rejoin() ?? Promise.resolve();
       },
-      channelsClosed: () => this.router.channelsClosed,
+      // a registry that is away has not told anyone: then the peers are told, and this node goes by it as they do
+      empty: () => watcher.saidLeaving(nodeId, this.incarnation),
+      channelsClosed: () => this.replaced || router.channelsClosed,
       drained: () => this.onEnd(),
     });
     this.ownState = new OwnState({
@@ -357,11 +360,12 @@ class Parts {
       { public: publicPort, internal: internalPort },
       { public: publicTls !== undefined, internal: internalTls !== undefined },
     );
-    const registering = this.membership.register(this.member(this.addresses), {
+    const registering = this.membership.register(memberOf(settings, this.incarnation, this.addresses), {
       lost: () => this.logger.warn('the registry has lost this node, registering again'),
       restored: () => this.logger.info('registered again'),
       replaced: (incarnation) => {
         this.logger.error({ incarnation }, 'another start of this node has replaced this one, stopping');
+        this.replaced = true;
         this.router.abdicate();
         this.onEnd();
       },
@@ -415,20 +419,6 @@ class Parts {
     // somebody has taken back what the node has said: it stands by its word
     if (this.drain.said) this.drain.repeat();
     else for (const cause of ['maintenance', 'critical'] as const) this.drain.lift(cause);
-  }
-
-  private member({ publicUrl, internalUrl }: Addresses): Member {
-    const { nodeId, weight } = this.options.settings;
-    const { incarnation } = this;
-    return {
-      id: nodeId,
-      incarnation,
-      publicUrl,
-      internalUrl,
-      weight,
-      ringFormat: RING_FORMAT,
-      protocol: PROTOCOL,
-    };
   }
 
   /** A peer sees another ring: who of the two is behind is found out by reading again, once at a time. */

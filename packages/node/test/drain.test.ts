@@ -47,6 +47,7 @@ class Bench {
       now: () => performance.now(),
       leave: async () => void this.done.push('leave'),
       rejoin: async () => void this.done.push('rejoin'),
+      empty: () => this.done.push('empty'),
       channelsClosed: () => this.closed,
       drained: () => this.done.push('drained'),
       ...options,
@@ -90,7 +91,7 @@ describe('a drain', () => {
     });
     bench.size = 0;
     await pass(100);
-    expect(bench.done).toEqual(['leave', 'move', 'close 0', 'drained']);
+    expect(bench.done).toEqual(['leave', 'move', 'close 0', 'empty', 'drained']);
     expect(bench.drain.progress).toMatchObject({ state: 'drained', moved: 10, left: 0 });
   });
 
@@ -112,7 +113,7 @@ describe('a drain', () => {
     await pass(1_000);
     bench.idle = true;
     await pass(100);
-    expect(bench.done).toEqual(['leave', 'move', 'close 10', 'drained']);
+    expect(bench.done).toEqual(['leave', 'move', 'close 10', 'empty', 'drained']);
   });
 
   it('ends within its grace, whatever does not', async () => {
@@ -124,7 +125,7 @@ describe('a drain', () => {
     await pass(17_000);
     expect(bench.done).toEqual(['move']);
     await pass(1_500);
-    expect(bench.done).toEqual(['move', 'close 10', 'drained']);
+    expect(bench.done).toEqual(['move', 'close 10', 'empty', 'drained']);
   });
 
   it('goes faster than its rate where the grace asks for it', async () => {
@@ -152,7 +153,7 @@ describe('a drain', () => {
     bench.drain.begin('request');
     bench.size = 0;
     await pass(100);
-    expect(bench.done.slice(4)).toEqual(['leave', 'move', 'close 0', 'drained']);
+    expect(bench.done.slice(4)).toEqual(['leave', 'move', 'close 0', 'empty', 'drained']);
   });
 
   it('by maintenance says nothing to the registry, and is cancelled by its end', async () => {
@@ -194,7 +195,7 @@ describe('a drain', () => {
     bench.drain.begin('critical');
     await pass(100);
     await bench.drain.finish();
-    expect(bench.done).toEqual(['move', 'close 0', 'drained', 'leave']);
+    expect(bench.done).toEqual(['move', 'close 0', 'empty', 'drained', 'leave']);
   });
 });
 

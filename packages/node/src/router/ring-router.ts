@@ -39,6 +39,8 @@ export interface RingRouterOptions {
   /** Most bytes of publications that wait for their home. */
   readonly maxWaitingBytes: number;
   readonly now: () => number;
+  /** This start of a peer says itself that it is leaving, which its registry may not know. */
+  readonly onLeaving?: (nodeId: string, incarnation: string) => void;
 }
 
 const SWEEP_MS = 100;
@@ -125,6 +127,7 @@ export class RingRouter implements Router, PeerUser {
       reads: this.readRequests,
       local,
       release: (from, correlation) => {
+        options.onLeaving?.(from.nodeId, from.incarnation);
         this.release.onRelease(from, correlation);
         // it is waited for: not only when the next sweep comes
         this.lookSoon();
