@@ -1,4 +1,4 @@
-import type { Membership } from '@ringway/membership';
+import type { Watching } from '@ringway/membership';
 import type { Capabilities } from '@ringway/protocol';
 import {
   assertDistinct,
@@ -16,7 +16,7 @@ import { type LocatorSettings, listenerTls } from './settings.ts';
 /** What {@link configureLocator} needs beside the settings. */
 export interface LocatorParts {
   /** Made by the command: the adapter, given the cluster's keys for its signer and what the locator counts. */
-  readonly membership: (clusterKeys: KeyFamily, hooks: MembershipHooks) => Membership;
+  readonly membership: (clusterKeys: KeyFamily, hooks: MembershipHooks) => Watching;
   /** The root logger, whose level SIGHUP may change. */
   readonly logger: Logger;
   readonly sdk?: SdkSource;

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Membership, RingWatcher } from '@ringway/membership';
+import { type OfferResult, RingWatcher, type Watching } from '@ringway/membership';
 import {
   type Address,
   BasicService,
@@ -26,6 +26,8 @@ import { loadSdk, type SdkSource } from './sdk.ts';
 export interface MembershipHooks {
   /** A registration was kept out of the ring. */
   rejected(reason: string): void;
+  /** The ring was offered in Redis, or could not be. */
+  offered(result: OfferResult): void;
 }
 
 /** What {@link createLocator} makes a locator of. */
@@ -36,7 +38,7 @@ export interface LocatorOptions {
    * Who is in the cluster; a function is called once and given what the locator counts. A membership that was handed in
    * ready made is not closed by the locator, one that it had made is.
    */
-  readonly membership: Membership | ((hooks: MembershipHooks) => Membership);
+  readonly membership: Watching | ((hooks: MembershipHooks) => Watching);
   readonly ticketKeys: KeyFamily;
   readonly clusterKeys: KeyFamily;
   readonly authenticate: Authenticate;
@@ -113,7 +115,7 @@ interface App {
 class LocatorService extends BasicService implements Locator {
   readonly #options: LocatorOptions;
   readonly #metrics: LocatorMetrics;
-  readonly #membership: Membership;
+  readonly #membership: Watching;
   readonly #watcher: RingWatcher;
   readonly #waiters: RingWaiters;
   #origins: readonly string[];
@@ -128,7 +130,10 @@ class LocatorService extends BasicService implements Locator {
       ageSeconds: () => this.#watcher.ageSeconds(),
       members: () => this.#watcher.current.size,
     });
-    const hooks = { rejected: (reason: string) => this.#metrics.memberRejected(reason) };
+    const hooks: MembershipHooks = {
+      rejected: (reason) => this.#metrics.memberRejected(reason),
+      offered: (result) => this.#metrics.ringOffered(result),
+    };
     const { membership } = options;
     this.#membership = typeof membership === 'function' ? membership(hooks) : membership;
     this.#watcher = new RingWatcher({ membership: this.#membership, log: options.logger, hooks });

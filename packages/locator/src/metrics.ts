@@ -1,3 +1,4 @@
+import type { OfferResult } from '@ringway/membership';
 import { measureEventLoopLag } from '@ringway/service';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -8,6 +9,7 @@ export interface LocatorMetrics {
   route(code: string, seconds: number): void;
   memberRejected(reason: string): void;
   ringChanged(): void;
+  ringOffered(result: OfferResult): void;
   close(): void;
 }
 
@@ -48,6 +50,12 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
     registers,
   });
   const changes = new Counter({ name: 'ringway_ring_changes_total', help: 'Swaps of the ring.', registers });
+  const offers = new Counter({
+    name: 'ringway_ring_offers_total',
+    help: 'Looks at the ring in Redis: accepted (written), same (it stood there), refused (it is older than what stands there), failed.',
+    labelNames: ['result'] as const,
+    registers,
+  });
   new Gauge({
     name: 'ringway_ring_age_seconds',
     help: 'Time since the registry last confirmed the ring; +Inf before the first time.',
@@ -78,6 +86,7 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
     },
     memberRejected: (reason) => rejected.inc({ reason }),
     ringChanged: () => changes.inc(),
+    ringOffered: (result) => offers.inc({ result }),
     close: endLag,
   };
 }

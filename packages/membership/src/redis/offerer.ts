@@ -13,10 +13,10 @@ const MAX_ATTEMPTS = 8;
  * Offers what one process knows of the members to Redis. Any number of them can: each reads what stands there, decides
  * whether its own is newer, and writes only if the very same still stands there. So an older one never replaces a newer.
  *
- * - Within a generation the registry's index decides; at equal index who is missing fewer has not yet let go of them.
- * - What looks older, differs, or has nothing to be compared to is first read again from the registry, not stale. If its
- *   index is below the one in Redis even then, the index fell, and the generation rises. Redis is read before the
- *   registry, so that a change between the two is never taken for a fall.
+ * - Redis is read first, then the registry again, not stale; only that is offered. So what is offered was true after what
+ *   stands there: an index that is lower nevertheless fell, and the generation rises. What was known before, or comes
+ *   from a server that lags, is never written.
+ * - Within a generation the index decides; at equal index the ring with fewer members, for only departures are held back.
  * - While the registry does not confirm what is known here, nothing is written at all.
  * - A ring without members never replaces one with some.
  */
@@ -118,10 +118,11 @@ export class RingOfferer {
       this.#seen = { sig: written.sig, ring: next };
       this.#highest = next.generation;
       const { generation, index, members } = next;
-      log.info(
-        { generation: `${generation}`, index: `${index}`, members: members.length },
-        'redis: the ring is offered',
-      );
+      const fields = { generation: `${generation}`, index: `${index}`, members: members.length };
+      if (there !== undefined && generation > there.generation) {
+        const from = `${there.index}`;
+        log.warn({ ...fields, from }, 'redis: the index of the registry fell, the generation rises');
+      } else log.info(fields, 'redis: the ring is offered');
       return 'accepted';
     }
     throw new RegistryError('offer the ring', { message: `others were faster ${MAX_ATTEMPTS} times` });
@@ -135,11 +136,7 @@ export class RingOfferer {
   ): Promise<SharedRing | 'same' | 'refused' | undefined> {
     let mine = this.#mine;
     if (mine === undefined || this.#held) return undefined;
-    if (there !== undefined) {
-      if (sameMembers(there.members, mine.members) && BigInt(mine.index) <= there.index) return 'same';
-      const known = asRing(mine, there.generation);
-      if (compareRings(known, there) > 0) return emptied(known, there) ? 'refused' : known;
-    }
+    if (there !== undefined && says(there, mine)) return 'same';
     mine = await watch.reread();
     if (this.#held) return undefined;
     this.#mine = mine;
@@ -148,15 +145,12 @@ export class RingOfferer {
       if (stored.sig !== '' && !this.#mayForce()) return 'refused';
       return asRing(mine, later(this.#highest + 1n, stored.now));
     }
-    if (sameMembers(there.members, mine.members) && BigInt(mine.index) <= there.index) return 'same';
+    if (says(there, mine)) return 'same';
     const known = asRing(mine, there.generation);
     if (emptied(known, there)) return 'refused';
     if (compareRings(known, there) > 0) return known;
     if (known.index === there.index || !this.#mayForce()) return 'refused';
-    const generation = later(there.generation + 1n, stored.now);
-    const fell = { from: `${there.index}`, to: mine.index, generation: `${generation}` };
-    this.#options.log.warn(fell, 'redis: the index of the registry fell, the generation rises');
-    return asRing(mine, generation);
+    return asRing(mine, later(there.generation + 1n, stored.now));
   }
 
   /** The ring that stands there, if it is one to believe. */
@@ -187,6 +181,11 @@ export class RingOfferer {
     this.#forcedAt = now;
     return true;
   }
+}
+
+/** Whether nothing would be gained by offering: a newer index alone is worth it, for it outlives older offers. */
+function says(there: SharedRing, mine: Snapshot): boolean {
+  return sameMembers(there.members, mine.members) && BigInt(mine.index) <= there.index;
 }
 
 function asRing({ index, members }: Snapshot, generation: bigint): SharedRing {

@@ -52,8 +52,9 @@ export class RedisStore {
   readonly #key: string;
   #ready = Promise.withResolvers<void>();
   #lastError: unknown;
+  #closed = false;
 
-  /** `changed` is told the signature of what was written, or nothing when the connection stands anew. */
+  /** `changed` is told the signature of what was written, or nothing when the connection was lost or stands anew. */
   constructor(options: ResolvedRedisOptions, changed: (sig: string | undefined) => void) {
     const { url, key, timings, random } = options;
     this.#key = key;
@@ -84,7 +85,10 @@ export class RedisStore {
     this.#redis.on('error', (error: unknown) => {
       this.#lastError = error;
     });
-    this.#redis.on('close', () => this.#lost());
+    this.#redis.on('close', () => {
+      this.#lost();
+      changed(undefined);
+    });
     this.#redis.on('message', (_: string, sig: string) => changed(sig));
     this.#redis.on('ready', () => {
       // Only who has subscribed may look for what it missed.
@@ -126,11 +130,13 @@ export class RedisStore {
   }
 
   close(): void {
+    this.#closed = true;
     this.#redis.disconnect();
     this.#ready.reject(new RegistryError('redis', { message: 'closed' }));
   }
 
   async #call<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new RegistryError(operation, { message: 'closed' });
     try {
       await this.#ready.promise;
       return await call();
@@ -145,7 +151,8 @@ export class RedisStore {
 
   #lost(): void {
     const before = this.#ready;
-    this.#ready = Promise.withResolvers();
+    // After the end the one that was rejected stays.
+    if (!this.#closed) this.#ready = Promise.withResolvers();
     this.#ready.promise.catch(() => {});
     before.reject(
       new RegistryError('redis', { cause: this.#lastError ?? new Error('the connection was lost') }),

@@ -140,6 +140,7 @@ export class RelayedRegistry implements AsyncDisposable {
   }
 
   async #stands({ id, incarnation }: Member): Promise<void> {
+    await this.#reader.watch.ready;
     for (;;) {
       const { members } = await this.#reader.watch.reread();
       if (members.some((entry) => entry.id === id && entry.incarnation === incarnation)) return;

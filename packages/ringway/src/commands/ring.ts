@@ -1,14 +1,14 @@
-import type { MemberEntry } from '@ringway/membership';
+import type { MemberEntry, Watching } from '@ringway/membership';
 import { HTTP, type RingDocument } from '@ringway/protocol';
 import { buildRing, RING_FORMAT } from '@ringway/ring';
 import { mintClusterToken, settingsHelp } from '@ringway/service';
 import { backendNotes, readBackend, readOwnSettings } from '../backend-settings.ts';
 import type { Command, Terminal } from '../command.ts';
 import { fetchFailure } from '../fetch-failure.ts';
-import { membershipFrom, membershipSettings } from '../membership-settings.ts';
+import { consulFrom, membershipSettings, redisFrom } from '../membership-settings.ts';
 import { formatTable } from '../table.ts';
 
-const CONSUL_TIMEOUT_MS = 10_000;
+const REGISTRY_TIMEOUT_MS = 10_000;
 
 /** `ringway ring` */
 export const ring: Command = {
@@ -21,12 +21,17 @@ export const ring: Command = {
       help: 'Internal listener of a locator. Default http://127.0.0.1:8081.',
     },
     consul: { type: 'boolean', help: 'Read it from Consul instead, as RINGWAY_CONSUL_* say.' },
+    redis: { type: 'boolean', help: 'Read it from Redis instead, as RINGWAY_RING_REDIS_URL says.' },
     json: { type: 'boolean', help: 'Print it as JSON.' },
   },
   notes: () => `${backendNotes()}\n${settingsHelp(membershipSettings)}`,
   async run(args, terminal) {
     const url = args.url('locator', 'http://127.0.0.1:8081');
-    const document = args.flag('consul') ? await fromConsul(terminal) : await fromLocator(url, terminal);
+    const document = args.flag('consul')
+      ? await fromRegistry('Consul', terminal)
+      : args.flag('redis')
+        ? await fromRegistry('Redis', terminal)
+        : await fromLocator(url, terminal);
     if (document === undefined) return 1;
     const view = withShares(document);
     terminal.out(args.flag('json') ? `${JSON.stringify(view, undefined, 2)}\n` : describe(view));
@@ -77,14 +82,16 @@ async function fromLocator(url: string, terminal: Terminal): Promise<RingDocumen
   return undefined;
 }
 
-async function fromConsul(terminal: Terminal): Promise<RingDocument | undefined> {
+async function fromRegistry(name: 'Consul' | 'Redis', terminal: Terminal): Promise<RingDocument | undefined> {
   const { cluster, keys } = readBackend(terminal.env);
   const settings = readOwnSettings(membershipSettings, terminal.env);
   const say = (fields: object, message: string): void =>
     terminal.err(`${message} ${JSON.stringify(fields)}\n`);
-  const membership = membershipFrom(settings, { cluster, keys, log: { info() {}, warn: say, error: say } });
+  const context = { cluster, keys, log: { info() {}, warn: say, error: say } };
+  const membership: Watching =
+    name === 'Redis' ? redisFrom(settings, context) : consulFrom(settings, context);
   const timeout = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => timeout.resolve(undefined), CONSUL_TIMEOUT_MS);
+  const timer = setTimeout(() => timeout.resolve(undefined), REGISTRY_TIMEOUT_MS);
   let members: readonly MemberEntry[] = [];
   let index = '0';
   const watch = membership.watch({
@@ -95,9 +102,9 @@ async function fromConsul(terminal: Terminal): Promise<RingDocument | undefined>
   try {
     const read = await Promise.race([watch.ready.then(() => true), timeout.promise]);
     if (read !== true) {
-      terminal.err(
-        `ringway ring: Consul at ${settings.consulUrl} gave no answer within ${CONSUL_TIMEOUT_MS / 1000} s\n`,
-      );
+      // A URL of Redis may hold a password.
+      const where = name === 'Consul' ? `Consul at ${settings.consulUrl}` : 'Redis';
+      terminal.err(`ringway ring: ${where} gave no ring within ${REGISTRY_TIMEOUT_MS / 1000} s\n`);
       return undefined;
     }
     const up = members.filter(({ state, ringFormat }) => state === 'up' && ringFormat === RING_FORMAT);
