@@ -34,16 +34,7 @@ export type {
   StaleReason,
   Watching,
 } from './port.ts';
-export { redisWatching } from './redis/reader.ts';
-export {
-  type OfferResult,
-  REDIS_TIMINGS,
-  type RedisHooks,
-  type RedisRingOptions,
-  type RedisTimings,
-  type RedisTls,
-} from './redis/redis-options.ts';
-export { sharedWatching } from './redis/sharing.ts';
+export type { OfferResult } from './redis/redis-options.ts';
 export { type RingListener, RingWatcher, type RingWatcherOptions } from './ring-watcher.ts';
 export { serviceName } from './service-name.ts';
 export type { RejectReason } from './signed-member.ts';

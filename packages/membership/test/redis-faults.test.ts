@@ -1,6 +1,7 @@
 import { startTcpProxy } from '@ringway/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MembershipClosedError, MemoryRegistry, memoryMembership, REDIS_TIMINGS } from '../src/index.ts';
+import { MembershipClosedError, MemoryRegistry, memoryMembership } from '../src/index.ts';
+import { REDIS_TIMINGS } from '../src/redis/index.ts';
 import { eventually } from './support/eventually.ts';
 import { listed, member } from './support/members.ts';
 import { connect, Offerer, Reader, type RedisServer, standing, startRedis } from './support/redis.ts';

@@ -1,4 +1,5 @@
-import { InvalidOptionError, redisWatching } from '@ringway/membership';
+import { InvalidOptionError } from '@ringway/membership';
+import { redisWatching } from '@ringway/membership/redis';
 import { OptionError } from './errors.ts';
 import type { RingSource } from './port.ts';
 import type { TlsOptions } from './transport.ts';

@@ -8,12 +8,10 @@ import {
   type Membership,
   type MembershipLog,
   type OfferResult,
-  type RedisRingOptions,
-  redisWatching,
   serviceName,
-  sharedWatching,
   type Watching,
 } from '@ringway/membership';
+import { type RedisRingOptions, redisWatching, sharedWatching } from '@ringway/membership/redis';
 import { hmacSigner, type KeyFamily, SettingsError, setting, type ValuesOf } from '@ringway/service';
 
 /** Settings of Redis, which the ring may be shared through; the log's are the same. */

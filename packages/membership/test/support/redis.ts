@@ -8,14 +8,12 @@ import {
   MemoryRegistry,
   memoryMembership,
   type OfferResult,
-  type RedisRingOptions,
   type RegistrationObserver,
-  redisWatching,
   type Snapshot,
   type StaleReason,
-  sharedWatching,
   type Watching,
 } from '../../src/index.ts';
+import { type RedisRingOptions, redisWatching, sharedWatching } from '../../src/redis/index.ts';
 import { clusterSigner, listed } from './members.ts';
 
 export { type RedisServer, startRedis };
