@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Watching } from '@ringway/membership';
 import type { Capabilities } from '@ringway/protocol';
 import {
@@ -6,6 +7,7 @@ import {
   KeyFamily,
   type Logger,
   readTls,
+  SettingsError,
   setLogLevel,
 } from '@ringway/service';
 import { authFromSettings } from './auth/from-settings.ts';
@@ -33,6 +35,16 @@ export interface ConfiguredLocator {
    * @throws SettingsError when something is wrong with them; everything then stays as it was.
    */
   reload(settings: LocatorSettings): void;
+}
+
+function readCa(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const expected = 'a file that can be read';
+    throw new SettingsError([{ name: 'RINGWAY_FALLBACK_CA', given: path, expected }], { cause });
+  }
 }
 
 /** Makes a locator as the settings say. @throws SettingsError */
@@ -65,6 +77,16 @@ export function configureLocator(settings: LocatorSettings, parts: LocatorParts)
     routeLimit: { rate: settings.routeRate, burst: settings.routeBurst },
     internalOpen: settings.insecure,
     stopDelay: settings.stopDelay,
+    ...(settings.fallback === undefined
+      ? {}
+      : {
+          fallback: {
+            url: settings.fallback,
+            maxSessions: settings.fallbackSessions,
+            frameBytes: settings.fallbackFrameBytes,
+            ca: readCa(settings.fallbackCa),
+          },
+        }),
     ...(parts.sdk === undefined ? {} : { sdk: parts.sdk }),
   });
   return {

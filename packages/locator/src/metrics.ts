@@ -10,6 +10,8 @@ export interface LocatorMetrics {
   memberRejected(reason: string): void;
   ringChanged(): void;
   ringOffered(result: OfferResult): void;
+  /** A socket was carried, or why not. */
+  carried(result: string): void;
   close(): void;
 }
 
@@ -17,7 +19,11 @@ export interface LocatorMetrics {
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
 /** @param ring what the gauges of the ring show, read at each scrape. */
-export function createMetrics(ring: { ageSeconds(): number; members(): number }): LocatorMetrics {
+export function createMetrics(ring: {
+  ageSeconds(): number;
+  members(): number;
+  carried(): number;
+}): LocatorMetrics {
   const registry = new Registry();
   const registers = [registry];
   // Successes are gathered and counted many at a time: each on its own would look up labels with caches that are cold
@@ -50,6 +56,20 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
     registers,
   });
   const changes = new Counter({ name: 'ringway_ring_changes_total', help: 'Swaps of the ring.', registers });
+  const carried = new Counter({
+    name: 'ringway_fallback_total',
+    help: 'Sockets that asked to be carried by /connect: opened, or why not.',
+    labelNames: ['result'] as const,
+    registers,
+  });
+  new Gauge({
+    name: 'ringway_fallback_sessions',
+    help: 'Sockets that are carried now.',
+    registers,
+    collect() {
+      this.set(ring.carried());
+    },
+  });
   const offers = new Counter({
     name: 'ringway_ring_offers_total',
     help: 'Looks at the ring in Redis: accepted (written), same (it stood there), refused (it is older than what stands there), failed.',
@@ -86,6 +106,7 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
     },
     memberRejected: (reason) => rejected.inc({ reason }),
     ringChanged: () => changes.inc(),
+    carried: (result) => carried.inc({ result }),
     ringOffered: (result) => offers.inc({ result }),
     close: endLag,
   };

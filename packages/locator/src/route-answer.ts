@@ -13,21 +13,33 @@ export interface Routed {
   /** When it was made, in milliseconds since the epoch. */
   readonly at: number;
   readonly ring: RingVersion;
+  /** Where the locator itself carries sockets, up to the ticket; undefined where it does not. */
+  readonly fallback?: string | undefined;
 }
 
 /**
  * Where a client opens its socket: the member's public URL, which may carry a path prefix
  * (`wss://ws.example.com/n/node-2`), then `/ws`, then the ticket, whose characters need no escaping.
  */
-function socketUrl({ publicUrl }: Member): string {
+export function socketUrl({ publicUrl }: Member): string {
   return `${publicUrl.endsWith('/') ? publicUrl.slice(0, -1) : publicUrl}${HTTP.socket}?ticket=`;
 }
 
 /** The answer as an object. */
-export function routeAnswer({ userId, member, ticket, exp, at, ring }: Routed): RouteAnswer {
+export function routeAnswer({ userId, member, ticket, exp, at, ring, fallback }: Routed): RouteAnswer {
   const expiresAt = exp * 1000;
   const url = socketUrl(member) + ticket;
-  return { userId, nodeId: member.id, url, ticket, expiresAt, expiresIn: expiresAt - at, ring };
+  const roundabout = fallback === undefined ? {} : { fallbackUrl: fallback + ticket };
+  return {
+    userId,
+    nodeId: member.id,
+    url,
+    ...roundabout,
+    ticket,
+    expiresAt,
+    expiresIn: expiresAt - at,
+    ring,
+  };
 }
 
 interface MemberText {
@@ -50,8 +62,9 @@ function textOf(member: Member): MemberText {
  * The JSON of {@link routeAnswer}. By hand, since a serialiser made from the schema looks through the ticket twice for
  * what to escape, and first has to put it behind the URL; a ticket has nothing to escape.
  */
-export function routeAnswerJson({ userId, member, ticket, exp, at, ring }: Routed): string {
+export function routeAnswerJson({ userId, member, ticket, exp, at, ring, fallback }: Routed): string {
   const { id, url } = textOf(member);
   const expiresAt = exp * 1000;
-  return `{"userId":${quote(userId)},"nodeId":${id},"url":${url}${ticket}","ticket":"${ticket}","expiresAt":${expiresAt},"expiresIn":${expiresAt - at},"ring":{"index":"${ring.index}","checksum":"${ring.checksum}"}}`;
+  const roundabout = fallback === undefined ? '' : `,"fallbackUrl":${quote(fallback + ticket)}`;
+  return `{"userId":${quote(userId)},"nodeId":${id},"url":${url}${ticket}"${roundabout},"ticket":"${ticket}","expiresAt":${expiresAt},"expiresIn":${expiresAt - at},"ring":{"index":"${ring.index}","checksum":"${ring.checksum}"}}`;
 }
