@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { useStage } from './support/stage.ts';
+import { Stream, streamProblem } from './support/stream.ts';
 
 const stage = useStage();
 
@@ -74,5 +75,32 @@ describe('one step for those who cannot take two', () => {
     await alice.hears('three', 40_000);
     expect(alice.heard).toEqual(['one', 'three']);
     expect(alice.gaps).toEqual([]);
+  });
+
+  it('a move behind it is seen by nobody: one stream, without gap, repeat or disconnect', async () => {
+    const url = await carried();
+    const { cluster } = stage();
+    const four = ['node-1', 'node-2', 'node-3', 'node-4'];
+    let user = '';
+    const after = stage().ring(four);
+    do user = stage().userOn('node-1');
+    while (after.owner(`user:${user}`)?.id !== 'node-4');
+    const opened: string[] = [];
+    const alice = await stage().person(user, {
+      sdk: { WebSocket: networkTo(url, opened), locator: cluster.locator.publicUrl },
+    });
+    const bob = await stage().person(stage().userOn('node-3'));
+    const stream = new Stream(bob, alice.userId);
+    const added = await cluster.addNode({ RINGWAY_NODE_ID: 'node-4' });
+    await alice.arrives('node-4', 40_000);
+    await stream.end();
+    await alice.hears(stream.sent);
+    expect(streamProblem(alice, stream.sent)).toBeUndefined();
+    expect(alice.gaps).toEqual([]);
+    expect(alice.states.map((change) => change.new)).toEqual(['connecting', 'connected']);
+    expect(opened.slice(2).every((each) => each.startsWith(`${url}/connect?ticket=`))).toBe(true);
+    await added.stop();
+    await alice.arrives('node-1', 40_000);
+    expect(alice.states.map((change) => change.new)).toEqual(['connecting', 'connected']);
   });
 });

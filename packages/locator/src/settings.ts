@@ -117,6 +117,12 @@ export const locatorSettings = Object.freeze({
     expected: 'a path',
     help: 'Path of the PEM certificates by which the nodes’ public listeners are trusted; those of Node.js by default.',
   }),
+  maxLag: setting.duration('RINGWAY_MAX_LAG', {
+    default: 500,
+    min: 10,
+    max: 3_600_000,
+    help: 'How late the event loop may be; beyond that /route answers 503 with Retry-After, so that those who are answered are answered in time.',
+  }),
   stopDelay: setting.duration('RINGWAY_STOP_DELAY', {
     default: 0,
     max: 300_000,

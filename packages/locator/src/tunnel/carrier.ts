@@ -1,7 +1,15 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Member } from '@ringway/membership';
-import { CLOSE, type CloseName, type ErrorCode, HTTP, isUserId, SUBPROTOCOL } from '@ringway/protocol';
+import {
+  CLOSE,
+  type CloseName,
+  type ErrorCode,
+  HTTP,
+  isUserId,
+  SUBPROTOCOL,
+  socketUrlHead,
+} from '@ringway/protocol';
 import { originAllowed } from '@ringway/service';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { InvalidUserIdError } from '../auth/errors.ts';
@@ -9,7 +17,6 @@ import type { Authenticate } from '../auth/port.ts';
 import { MAX_AVOID } from '../choose.ts';
 import { ProblemError, problemOf } from '../problem.ts';
 import type { RateLimiter } from '../rate-limit.ts';
-import { socketUrl } from '../route-answer.ts';
 import type { Router } from '../router.ts';
 import { Pair } from './pair.ts';
 
@@ -185,5 +192,5 @@ export class Carrier {
 }
 
 function urlFor(member: Member, ticket: string): URL {
-  return new URL(socketUrl(member) + ticket);
+  return new URL(socketUrlHead(member.publicUrl) + ticket);
 }
