@@ -52,7 +52,9 @@ describe('one step for those who cannot take two', () => {
     expect(await cluster.locator.metric('ringway_fallback_total', { result: 'opened' })).toBeGreaterThan(0);
   });
 
-  it('the SDK takes it after two direct failures, and keeps its conversation when it has to come again', async () => {
+  it('the SDK takes it after two direct failures, and keeps its conversation when it has to come again', {
+    timeout: 120_000,
+  }, async () => {
     const url = await carried();
     const { cluster } = stage();
     const opened: string[] = [];

@@ -39,7 +39,9 @@ async function relayed(): Promise<number> {
 }
 
 describe('a backend that reaches Redis, but neither Consul nor a locator', () => {
-  it('pushes straight to the owner, before and after a node is added, and while Redis is down', async () => {
+  it('pushes straight to the owner, before and after a node is added, and while Redis is down', {
+    timeout: 120_000,
+  }, async () => {
     const push = backend();
     await push.ready();
     expect(push.ringVersion()?.checksum).toBe(stage().ring().version.checksum);
