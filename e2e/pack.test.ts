@@ -55,15 +55,19 @@ const cases: Readonly<Record<string, Case>> = {
   push: {
     needs: ['ring'],
     consumer: `
-      import { PushError, RingwayPush, type PushOptions } from '@ringway/push';
+      import { PushError, RingwayPush, type PushOptions, type RingSource } from '@ringway/push';
+      import { redisSource } from '@ringway/push/redis';
       export const make = (options: PushOptions): RingwayPush => new RingwayPush(options);
       export const isOurs = (error: unknown): boolean => error instanceof PushError;
+      export const fromRedis: RingSource = redisSource({ url: 'redis://127.0.0.1:6379' });
     `,
+    // Who does not read the ring in Redis need not install its client, who does is told what is missing.
     program: `
       import { RingwayPush } from '@ringway/push';
-      console.log(typeof RingwayPush);
+      const missing = await import('@ringway/push/redis').catch((error) => error);
+      console.log(typeof RingwayPush, /ioredis/.test(String(missing)));
     `,
-    prints: 'function',
+    prints: 'function true',
   },
   ringway: {
     needs: ['ring', 'client', 'push'],

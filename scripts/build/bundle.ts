@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
-import { type Entry, entriesOf, folderOf, type Manifest, privatePackages } from './manifest.ts';
+import { type Entry, entriesOf, folderOf, type Manifest, packageOf, privatePackages } from './manifest.ts';
 
 /** Bytes, gzipped, that the SDK may weigh in a browser. */
 const BROWSER_LIMIT = 8192;
@@ -25,7 +25,7 @@ const inlinePrivate: Plugin = {
   setup(builder) {
     builder.onResolve({ filter: /.*/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
       if (kind === 'entry-point' || pluginData === inlinePrivate) return undefined;
-      if (!path.startsWith('.') && !privatePackages.has(path)) {
+      if (!path.startsWith('.') && !privatePackages.has(packageOf(path))) {
         return { path, external: true, sideEffects: false };
       }
       const found = await builder.resolve(path, { kind, importer, resolveDir, pluginData: inlinePrivate });

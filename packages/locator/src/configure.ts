@@ -1,4 +1,5 @@
-import type { Membership } from '@ringway/membership';
+import { readFileSync } from 'node:fs';
+import type { Watching } from '@ringway/membership';
 import type { Capabilities } from '@ringway/protocol';
 import {
   assertDistinct,
@@ -6,6 +7,7 @@ import {
   KeyFamily,
   type Logger,
   readTls,
+  SettingsError,
   setLogLevel,
 } from '@ringway/service';
 import { authFromSettings } from './auth/from-settings.ts';
@@ -16,7 +18,7 @@ import { type LocatorSettings, listenerTls } from './settings.ts';
 /** What {@link configureLocator} needs beside the settings. */
 export interface LocatorParts {
   /** Made by the command: the adapter, given the cluster's keys for its signer and what the locator counts. */
-  readonly membership: (clusterKeys: KeyFamily, hooks: MembershipHooks) => Membership;
+  readonly membership: (clusterKeys: KeyFamily, hooks: MembershipHooks) => Watching;
   /** The root logger, whose level SIGHUP may change. */
   readonly logger: Logger;
   readonly sdk?: SdkSource;
@@ -33,6 +35,16 @@ export interface ConfiguredLocator {
    * @throws SettingsError when something is wrong with them; everything then stays as it was.
    */
   reload(settings: LocatorSettings): void;
+}
+
+function readCa(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const expected = 'a file that can be read';
+    throw new SettingsError([{ name: 'RINGWAY_FALLBACK_CA', given: path, expected }], { cause });
+  }
 }
 
 /** Makes a locator as the settings say. @throws SettingsError */
@@ -66,6 +78,16 @@ export function configureLocator(settings: LocatorSettings, parts: LocatorParts)
     maxLag: settings.maxLag,
     internalOpen: settings.insecure,
     stopDelay: settings.stopDelay,
+    ...(settings.fallback === undefined
+      ? {}
+      : {
+          fallback: {
+            url: settings.fallback,
+            maxSessions: settings.fallbackSessions,
+            frameBytes: settings.fallbackFrameBytes,
+            ca: readCa(settings.fallbackCa),
+          },
+        }),
     ...(parts.sdk === undefined ? {} : { sdk: parts.sdk }),
   });
   return {

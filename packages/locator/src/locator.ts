@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Membership, RingWatcher } from '@ringway/membership';
+import { type OfferResult, RingWatcher, type Watching } from '@ringway/membership';
+import { HTTP } from '@ringway/protocol';
 import {
   type Address,
   BasicService,
@@ -22,11 +23,14 @@ import { type RateLimit, RateLimiter } from './rate-limit.ts';
 import { RingWaiters } from './ring-waiters.ts';
 import { Router } from './router.ts';
 import { loadSdk, type SdkSource } from './sdk.ts';
+import { Carrier, type FallbackOptions } from './tunnel/carrier.ts';
 
 /** What the locator counts of the registry that it reads. Hand it to an adapter as its hooks. */
 export interface MembershipHooks {
   /** A registration was kept out of the ring. */
   rejected(reason: string): void;
+  /** The ring was offered in Redis, or could not be. */
+  offered(result: OfferResult): void;
 }
 
 /** What {@link createLocator} makes a locator of. */
@@ -37,7 +41,7 @@ export interface LocatorOptions {
    * Who is in the cluster; a function is called once and given what the locator counts. A membership that was handed in
    * ready made is not closed by the locator, one that it had made is.
    */
-  readonly membership: Membership | ((hooks: MembershipHooks) => Membership);
+  readonly membership: Watching | ((hooks: MembershipHooks) => Watching);
   readonly ticketKeys: KeyFamily;
   readonly clusterKeys: KeyFamily;
   readonly authenticate: Authenticate;
@@ -58,6 +62,8 @@ export interface LocatorOptions {
   readonly internalOpen?: boolean;
   /** The SDK's bundle, served at `/sdk/ringway.js`; not served when left out. */
   readonly sdk?: SdkSource;
+  /** Carries sockets to the nodes, for clients that reach only the locator; not when left out. */
+  readonly fallback?: FallbackOptions;
   /** How long `/readyz` says no before the listeners close, in milliseconds. Default 0. */
   readonly stopDelay?: number;
   /** Milliseconds since the epoch. Default the machine's clock. */
@@ -117,13 +123,14 @@ interface App {
 class LocatorService extends BasicService implements Locator {
   readonly #options: LocatorOptions;
   readonly #metrics: LocatorMetrics;
-  readonly #membership: Membership;
+  readonly #membership: Watching;
   readonly #watcher: RingWatcher;
   readonly #waiters: RingWaiters;
   readonly #overload: Overload;
   #origins: readonly string[];
   #public: Listener | undefined;
   #internal: Listener | undefined;
+  #carrier: Carrier | undefined;
 
   constructor(options: LocatorOptions) {
     super({ name: 'locator', starting: () => this.#starting(), stopping: () => this.#stopping() });
@@ -132,8 +139,12 @@ class LocatorService extends BasicService implements Locator {
     this.#metrics = createMetrics({
       ageSeconds: () => this.#watcher.ageSeconds(),
       members: () => this.#watcher.current.size,
+      carried: () => this.#carrier?.size ?? 0,
     });
-    const hooks = { rejected: (reason: string) => this.#metrics.memberRejected(reason) };
+    const hooks: MembershipHooks = {
+      rejected: (reason) => this.#metrics.memberRejected(reason),
+      offered: (result) => this.#metrics.ringOffered(result),
+    };
     const { membership } = options;
     this.#membership = typeof membership === 'function' ? membership(hooks) : membership;
     this.#watcher = new RingWatcher({ membership: this.#membership, log: options.logger, hooks });
@@ -186,7 +197,16 @@ class LocatorService extends BasicService implements Locator {
     this.#watcher.start().catch(() => {
       // closed before the first read: stopping, nothing to tell
     });
-    const router = new Router({ cluster, source: this.#watcher, ticketKeys, clusterKeys, now });
+    const { fallback, authenticate } = this.#options;
+    const router = new Router({
+      cluster,
+      source: this.#watcher,
+      ticketKeys,
+      clusterKeys,
+      fallback: fallback && `${fallback.url}${HTTP.connect}?ticket=`,
+      now,
+    });
+    const limiter = new RateLimiter(this.#options.routeLimit ?? LOCATOR_DEFAULTS.routeLimit);
     const ready = () => this.state === 'Running' && this.#watcher.snapshot !== undefined;
     const publicApp = await createPublicApp({
       logger,
@@ -195,8 +215,8 @@ class LocatorService extends BasicService implements Locator {
       origins: () => this.#origins,
       sdk: sdk === undefined ? undefined : await loadSdk(sdk),
       route: {
-        authenticate: this.#options.authenticate,
-        limiter: new RateLimiter(this.#options.routeLimit ?? LOCATOR_DEFAULTS.routeLimit),
+        authenticate,
+        limiter,
         router,
         metrics: this.#metrics,
         overload: this.#overload,
@@ -217,6 +237,19 @@ class LocatorService extends BasicService implements Locator {
       now,
       publicDocument: () => publicApp.swagger() as OpenApiDocument,
     });
+    if (fallback) {
+      const carrier = new Carrier({
+        ...fallback,
+        router,
+        authenticate,
+        limiter,
+        origins: () => this.#origins,
+        counted: (result) => this.#metrics.carried(result),
+        onFault: (error) => logger.error({ err: error }, '/connect failed'),
+      });
+      this.#carrier = carrier;
+      publicApp.server.on('upgrade', (request, socket, head) => carrier.upgrade(request, socket, head));
+    }
     this.#overload.start();
     this.#public = await open(publicApp, publicListen, publicTls);
     this.#internal = await open(internalApp, internalListen, internalTls);
@@ -227,6 +260,7 @@ class LocatorService extends BasicService implements Locator {
     const { stopDelay = LOCATOR_DEFAULTS.stopDelay, membership } = this.#options;
     if (stopDelay > 0 && this.#public) await delay(stopDelay);
     this.#waiters.close();
+    this.#carrier?.close();
     this.#overload.stop();
     await Promise.all([this.#public?.close(), this.#internal?.close()]);
     await this.#watcher.close();

@@ -1,3 +1,4 @@
+import type { OfferResult } from '@ringway/membership';
 import { measureEventLoopLag } from '@ringway/service';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -8,6 +9,9 @@ export interface LocatorMetrics {
   route(code: string, seconds: number): void;
   memberRejected(reason: string): void;
   ringChanged(): void;
+  ringOffered(result: OfferResult): void;
+  /** A socket was carried, or why not. */
+  carried(result: string): void;
   close(): void;
 }
 
@@ -15,7 +19,11 @@ export interface LocatorMetrics {
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
 /** @param ring what the gauges of the ring show, read at each scrape. */
-export function createMetrics(ring: { ageSeconds(): number; members(): number }): LocatorMetrics {
+export function createMetrics(ring: {
+  ageSeconds(): number;
+  members(): number;
+  carried(): number;
+}): LocatorMetrics {
   const registry = new Registry();
   const registers = [registry];
   // Successes are gathered and counted many at a time: each on its own would look up labels with caches that are cold
@@ -48,6 +56,26 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
     registers,
   });
   const changes = new Counter({ name: 'ringway_ring_changes_total', help: 'Swaps of the ring.', registers });
+  const carried = new Counter({
+    name: 'ringway_fallback_total',
+    help: 'Sockets that asked to be carried by /connect: opened, or why not.',
+    labelNames: ['result'] as const,
+    registers,
+  });
+  new Gauge({
+    name: 'ringway_fallback_sessions',
+    help: 'Sockets that are carried now.',
+    registers,
+    collect() {
+      this.set(ring.carried());
+    },
+  });
+  const offers = new Counter({
+    name: 'ringway_ring_offers_total',
+    help: 'Looks at the ring in Redis: accepted (written), same (it stood there), refused (it is older than what stands there), failed.',
+    labelNames: ['result'] as const,
+    registers,
+  });
   new Gauge({
     name: 'ringway_ring_age_seconds',
     help: 'Time since the registry last confirmed the ring; +Inf before the first time.',
@@ -78,6 +106,8 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
     },
     memberRejected: (reason) => rejected.inc({ reason }),
     ringChanged: () => changes.inc(),
+    carried: (result) => carried.inc({ result }),
+    ringOffered: (result) => offers.inc({ result }),
     close: endLag,
   };
 }

@@ -13,13 +13,25 @@ export interface Routed {
   /** When it was made, in milliseconds since the epoch. */
   readonly at: number;
   readonly ring: RingVersion;
+  /** Where the locator itself carries sockets, up to the ticket; undefined where it does not. */
+  readonly fallback?: string | undefined;
 }
 
 /** The answer as an object. */
-export function routeAnswer({ userId, member, ticket, exp, at, ring }: Routed): RouteAnswer {
+export function routeAnswer({ userId, member, ticket, exp, at, ring, fallback }: Routed): RouteAnswer {
   const expiresAt = exp * 1000;
   const url = socketUrlHead(member.publicUrl) + ticket;
-  return { userId, nodeId: member.id, url, ticket, expiresAt, expiresIn: expiresAt - at, ring };
+  const roundabout = fallback === undefined ? {} : { fallbackUrl: fallback + ticket };
+  return {
+    userId,
+    nodeId: member.id,
+    url,
+    ...roundabout,
+    ticket,
+    expiresAt,
+    expiresIn: expiresAt - at,
+    ring,
+  };
 }
 
 interface MemberText {
@@ -45,8 +57,9 @@ function textOf(member: Member): MemberText {
  * The JSON of {@link routeAnswer}. By hand, since a serialiser made from the schema looks through the ticket twice for
  * what to escape, and first has to put it behind the URL; a ticket has nothing to escape.
  */
-export function routeAnswerJson({ userId, member, ticket, exp, at, ring }: Routed): string {
+export function routeAnswerJson({ userId, member, ticket, exp, at, ring, fallback }: Routed): string {
   const { id, url } = textOf(member);
   const expiresAt = exp * 1000;
-  return `{"userId":${quote(userId)},"nodeId":${id},"url":${url}${ticket}","ticket":"${ticket}","expiresAt":${expiresAt},"expiresIn":${expiresAt - at},"ring":{"index":"${ring.index}","checksum":"${ring.checksum}"}}`;
+  const roundabout = fallback === undefined ? '' : `,"fallbackUrl":${quote(fallback + ticket)}`;
+  return `{"userId":${quote(userId)},"nodeId":${id},"url":${url}${ticket}"${roundabout},"ticket":"${ticket}","expiresAt":${expiresAt},"expiresIn":${expiresAt - at},"ring":{"index":"${ring.index}","checksum":"${ring.checksum}"}}`;
 }

@@ -8,7 +8,9 @@ import {
   mintClusterToken,
   signCompact,
   TICKET_TYPE,
+  ticketAudience,
   ticketExpiry,
+  verifyTicket,
 } from '@ringway/service';
 import { InvalidUserIdError } from './auth/errors.ts';
 import type { Caller } from './auth/port.ts';
@@ -24,6 +26,8 @@ export interface RouterOptions {
   readonly source: RingSource;
   readonly ticketKeys: KeyFamily;
   readonly clusterKeys: KeyFamily;
+  /** Where this locator carries sockets, up to the ticket. */
+  readonly fallback?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -50,7 +54,7 @@ export class Router {
    * @throws ProblemError `not_ready`, `no_nodes`
    */
   route(caller: Caller, avoid: readonly string[]): Routed {
-    const { ticketKeys, now } = this.#options;
+    const { ticketKeys, now, fallback } = this.#options;
     const ring = this.#ring();
     const choice = chooseMember(ring, caller.userId, avoid);
     if (!choice) throw noNodes();
@@ -66,7 +70,24 @@ export class Router {
       avoid: avoided ? avoid : undefined,
     });
     const ticket = signCompact(ticketKeys, TICKET_TYPE, claims);
-    return { userId: caller.userId, member, ticket, exp, at, ring: ring.version };
+    return { userId: caller.userId, member, ticket, exp, at, ring: ring.version, fallback };
+  }
+
+  /**
+   * The member that a ticket opens a session with, if the ticket is one of this cluster; else why it is of no use here.
+   *
+   * @throws ProblemError `not_ready`
+   */
+  ticketed(ticket: string): Member | 'invalid_ticket' | 'ticket_expired' | 'wrong_node' {
+    const { cluster, ticketKeys, now } = this.#options;
+    this.#ring();
+    const audience = claimedAudience(ticket);
+    const members = this.#options.source.snapshot?.members ?? [];
+    const member = members.find(({ id, incarnation }) => ticketAudience(id, incarnation) === audience);
+    const expected = { now: now(), issuer: cluster, audience: audience ?? '' };
+    const verified = verifyTicket(ticketKeys, ticket, expected);
+    if (!verified.ok) return verified.reason === 'expired' ? 'ticket_expired' : 'invalid_ticket';
+    return member ?? 'wrong_node';
   }
 
   /**
@@ -111,6 +132,17 @@ export class Router {
     if (!snapshot)
       throw new ProblemError('not_ready', ERRORS.not_ready.means, { retryAfterMs: NO_NODES_RETRY_MS });
     return current;
+  }
+}
+
+/** Whom a ticket says it is for, unproved. */
+function claimedAudience(ticket: string): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(ticket.split('.')[1] ?? '', 'base64url').toString());
+    const { aud } = claims as { aud?: unknown };
+    return typeof aud === 'string' ? aud : undefined;
+  } catch {
+    return undefined;
   }
 }
 

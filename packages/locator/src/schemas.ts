@@ -66,6 +66,7 @@ const routeAnswer = {
     userId: string,
     nodeId: string,
     url: { type: 'string', description: 'ready to open as it is' },
+    fallbackUrl: { type: 'string', description: 'the same through the locator, where it does that' },
     ticket: string,
     expiresAt: { type: 'integer', description: 'milliseconds since the epoch' },
     expiresIn: { type: 'integer', description: 'milliseconds from now' },

@@ -94,6 +94,29 @@ export const locatorSettings = Object.freeze({
     unit: 'requests',
     help: 'How often a caller may ask /route at once.',
   }),
+  fallback: setting.url('RINGWAY_FALLBACK', {
+    protocols: ['wss:', 'ws:'],
+    check: (url) =>
+      url.protocol === 'wss:' || isLoopback(url.hostname) ? undefined : 'a wss URL, or ws on loopback',
+    help: 'Switches /connect on, which carries sockets through the locator: where clients reach the locator for it, such as wss://ringway.example.com. Off when left out.',
+  }),
+  fallbackSessions: setting.int('RINGWAY_FALLBACK_SESSIONS', {
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'sessions',
+    help: 'Most sockets that are carried at a time.',
+  }),
+  fallbackFrameBytes: setting.bytes('RINGWAY_FALLBACK_FRAME_BYTES', {
+    default: 64 * 1024,
+    min: 1024,
+    max: 16 * 1024 * 1024,
+    help: 'Largest frame of a client that is carried; not below that of the nodes.',
+  }),
+  fallbackCa: setting.string('RINGWAY_FALLBACK_CA', {
+    expected: 'a path',
+    help: 'Path of the PEM certificates by which the nodes’ public listeners are trusted; those of Node.js by default.',
+  }),
   maxLag: setting.duration('RINGWAY_MAX_LAG', {
     default: 500,
     min: 10,

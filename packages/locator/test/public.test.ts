@@ -59,7 +59,6 @@ describe('health', () => {
   test('is alive and not ready while the registry does not answer', async () => {
     await using running = await startLocator([], {
       membership: {
-        register: () => Promise.reject(new Error('not asked for')),
         watch: () => ({
           ready: Promise.resolve(),
           sinceConfirmed: () => Number.POSITIVE_INFINITY,

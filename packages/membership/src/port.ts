@@ -17,7 +17,11 @@ export type StaleReason =
   /** The registry answers as if there were nothing at all: the token has no right to read. */
   | 'unauthorised'
   /** The registry has no leader, or has not heard from it for too long: it may add members, never take any away. */
-  | 'leaderless';
+  | 'leaderless'
+  /** What passes the registry's word on holds none, an older one than was shown, or one that nobody has confirmed of late. */
+  | 'unfed'
+  /** What is held there was not signed by a key of this cluster. */
+  | 'unproven';
 
 /** Who watches. Calls come one at a time and never from within a call to the port; what an observer throws is logged. */
 export interface MembershipObserver {
@@ -70,21 +74,33 @@ export interface Registration {
 }
 
 /**
- * PORT: who is in the cluster.
+ * PORT: who is in the cluster, for those who read it.
  *
  * - Every watcher of one registry comes to the same members; in between it may see some of the states on the way, each
  *   in the order in which the registry had them. An arrival and a word of leaving are shown without delay. A departure
  *   that nobody announced may be held back while it may be an error of the registry; nothing else is.
  * - A watch never ends by itself: whatever the registry does, it keeps what it showed last and goes on trying.
  * - An adapter over a registry that can err never shows a ring without members once it has shown one with some.
+ * - `close` ends the handle's watches.
+ */
+export interface Watching {
+  watch(observer: MembershipObserver): MembershipWatch;
+  close(): Promise<void>;
+}
+
+/**
+ * PORT: who is in the cluster, for those who are.
+ *
  * - `register` resolves when the registry has accepted the node, as `up`: call it when the node listens. It rejects
  *   with `InvalidMemberError`, or, when the registry refuses or does not answer in time, with `RegistryError`. Once
  *   registered, a node that the registry loses is registered again without being asked, until it deregisters, is
  *   replaced, or the handle is closed. Registering an id anew takes it over from its earlier start.
- * - `close` ends the handle's watches and its care for registrations; it does not deregister (a crash does not either).
+ * - `close` ends the handle's care for registrations; it does not deregister (a crash does not either).
  */
-export interface Membership {
+export interface Registering {
   register(self: Member, observer?: RegistrationObserver): Promise<Registration>;
-  watch(observer: MembershipObserver): MembershipWatch;
   close(): Promise<void>;
 }
+
+/** PORT: both. Not every way to read the members is also one to register (Redis only passes on what Consul says). */
+export interface Membership extends Watching, Registering {}

@@ -2,14 +2,14 @@ import { buildRing, RING_FORMAT, type Ring } from '@ringway/ring';
 import { MembershipClosedError } from './errors.ts';
 import { type MembershipLog, SILENT } from './log.ts';
 import { type Member, type MemberEntry, sameMember } from './member.ts';
-import type { Membership, MembershipWatch, Snapshot, StaleReason } from './port.ts';
+import type { MembershipWatch, Snapshot, StaleReason, Watching } from './port.ts';
 
 /** Told after the ring was swapped. Must not throw; what it throws is logged. */
 export type RingListener = (before: Ring<Member>, after: Ring<Member>) => void;
 
 /** Options of {@link RingWatcher}. */
 export interface RingWatcherOptions {
-  readonly membership: Membership;
+  readonly membership: Watching;
   /** Formats that this build can place keys by; the one of `@ringway/ring` by default. */
   readonly ringFormats?: readonly number[];
   readonly log?: MembershipLog;

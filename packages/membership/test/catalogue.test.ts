@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { memberMeta, memberOf, readCatalogue } from '../src/consul/catalogue.ts';
+import { readCatalogue } from '../src/consul/catalogue.ts';
 import type { Member } from '../src/index.ts';
+import { memberMeta, memberOf } from '../src/signed-member.ts';
 import { clusterSigner, member } from './support/members.ts';
 
 const SERVICE = 'ringway-node';

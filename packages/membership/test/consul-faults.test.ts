@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConsulAgent, startConsulClient, startConsulCluster, startDevConsul } from '@ringway/testkit';
 import { describe, expect, test } from 'vitest';
-import { memberMeta } from '../src/consul/catalogue.ts';
+import { memberMeta } from '../src/signed-member.ts';
 import { eventually } from './support/eventually.ts';
 import { clusterSigner, member } from './support/members.ts';
 import { HealthEndpoint, LocalNode, Observed } from './support/nodes.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConsulAgent, startDevConsul } from '@ringway/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { memberMeta } from '../src/consul/catalogue.ts';
 import { consulServiceId, type MemberSigner } from '../src/index.ts';
+import { memberMeta } from '../src/signed-member.ts';
 import { eventually } from './support/eventually.ts';
 import { clusterSigner, member } from './support/members.ts';
 import { LocalNode, launchNode, Observed } from './support/nodes.ts';

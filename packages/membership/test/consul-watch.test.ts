@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { memberMeta } from '../src/consul/catalogue.ts';
+import { memberMeta } from '../src/signed-member.ts';
 import { eventually } from './support/eventually.ts';
 import { clusterSigner, member } from './support/members.ts';
 import { Observed } from './support/nodes.ts';

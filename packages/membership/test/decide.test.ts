@@ -9,7 +9,7 @@ import {
   takeAnswer,
   takeWord,
   type View,
-} from '../src/consul/decide.ts';
+} from '../src/decide.ts';
 import type { MemberState } from '../src/index.ts';
 import { member } from './support/members.ts';
 

@@ -1,7 +1,6 @@
-import { type ConsulTls, consulMembership, RingWatcher, serviceName } from '@ringway/membership';
-import { OptionError, UnavailableError } from './errors.ts';
-import { memberRing } from './member-ring.ts';
-import type { PushRing, RingSource, SourceContext } from './port.ts';
+import { type ConsulTls, consulMembership, serviceName } from '@ringway/membership';
+import type { RingSource } from './port.ts';
+import { WatchedSource } from './watched-source.ts';
 
 /** How to reach Consul. */
 export interface ConsulSourceOptions {
@@ -18,61 +17,15 @@ export interface ConsulSourceOptions {
  * them are believed.
  */
 export function consulSource(options: ConsulSourceOptions = {}): RingSource {
-  return new ConsulSource(options);
-}
-
-class ConsulSource implements RingSource {
-  readonly #options: ConsulSourceOptions;
-  #watcher: RingWatcher | undefined;
-  #view: PushRing | undefined;
-  #close: () => Promise<void> = () => Promise.resolve();
-
-  constructor(options: ConsulSourceOptions) {
-    this.#options = options;
-  }
-
-  start({ cluster, signer, random }: SourceContext): void {
-    if (signer === undefined) throw new OptionError('clusterKeys', 'required with a Consul source');
-    const { address = 'http://127.0.0.1:8500', token, tls } = this.#options;
-    const membership = consulMembership({
+  const { address = 'http://127.0.0.1:8500', token, tls } = options;
+  return new WatchedSource('Consul', ({ cluster, signer, random }) =>
+    consulMembership({
       address,
       signer,
       random,
       service: serviceName(cluster),
       ...(token !== undefined && { token }),
       ...(tls !== undefined && { tls }),
-    });
-    const watcher = new RingWatcher({ membership });
-    this.#watcher = watcher;
-    watcher.start().catch(() => {});
-    this.#close = async () => {
-      await watcher.close();
-      await membership.close();
-    };
-  }
-
-  current(): PushRing | undefined {
-    const watcher = this.#watcher;
-    if (watcher?.snapshot === undefined) return undefined;
-    const ring = watcher.current;
-    const { index, checksum } = ring.version;
-    if (this.#view?.index !== index || this.#view.checksum !== checksum) this.#view = memberRing(ring);
-    return this.#view;
-  }
-
-  problem(): Error | undefined {
-    const reason = this.#watcher?.stale;
-    return reason && new UnavailableError(`Consul: ${reason}`);
-  }
-
-  async refresh(): Promise<void> {
-    // what cannot be read now is read by the watch later
-    await this.#watcher?.reread().catch(() => {});
-  }
-
-  async close(): Promise<void> {
-    const close = this.#close;
-    this.#close = () => Promise.resolve();
-    await close();
-  }
+    }),
+  );
 }

@@ -19,8 +19,8 @@ is up to date.
 - Keys are secrets of at least 32 bytes (\`openssl rand -hex 32\`), never the same for two purposes. To change one: add the
   new one behind the old one everywhere, then move it to the front everywhere, then take the old one away; \`SIGHUP\` after
   each step.
-- \`ringway ring\`, \`push\` and \`token\` read \`RINGWAY_CLUSTER\` and \`RINGWAY_CLUSTER_KEYS\`, \`ring --consul\` the Consul
-  settings, too.
+- \`ringway ring\`, \`push\` and \`token\` read \`RINGWAY_CLUSTER\` and \`RINGWAY_CLUSTER_KEYS\`, \`ring --consul\` and
+  \`ring --redis\` the settings of those, too.
 `;
 
 /** docs/configuration.md */

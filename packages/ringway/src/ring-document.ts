@@ -1,13 +1,13 @@
-import type { MemberEntry } from '@ringway/membership';
+import type { MemberEntry, Watching } from '@ringway/membership';
 import { HTTP, type RingDocument } from '@ringway/protocol';
 import { buildRing, RING_FORMAT } from '@ringway/ring';
 import { mintClusterToken } from '@ringway/service';
 import { readBackend, readOwnSettings } from './backend-settings.ts';
 import type { Terminal } from './command.ts';
 import { fetchFailure } from './fetch-failure.ts';
-import { membershipFrom, membershipSettings } from './membership-settings.ts';
+import { consulFrom, membershipSettings, redisFrom } from './membership-settings.ts';
 
-const CONSUL_TIMEOUT_MS = 10_000;
+const REGISTRY_TIMEOUT_MS = 10_000;
 
 /** The ring as a locator has it; undefined when there is none to be had, which has been said then. */
 export async function ringFromLocator(
@@ -30,15 +30,21 @@ export async function ringFromLocator(
   return undefined;
 }
 
-/** The same from Consul, as `RINGWAY_CONSUL_*` say. */
-export async function ringFromConsul(command: string, terminal: Terminal): Promise<RingDocument | undefined> {
+/** The same from Consul, as `RINGWAY_CONSUL_*` say, or from the Redis of `RINGWAY_RING_REDIS_URL`. */
+export async function ringFromRegistry(
+  command: string,
+  name: 'Consul' | 'Redis',
+  terminal: Terminal,
+): Promise<RingDocument | undefined> {
   const { cluster, keys } = readBackend(terminal.env);
   const settings = readOwnSettings(membershipSettings, terminal.env);
   const say = (fields: object, message: string): void =>
     terminal.err(`${message} ${JSON.stringify(fields)}\n`);
-  const membership = membershipFrom(settings, { cluster, keys, log: { info() {}, warn: say, error: say } });
+  const context = { cluster, keys, log: { info() {}, warn: say, error: say } };
+  const membership: Watching =
+    name === 'Redis' ? redisFrom(settings, context) : consulFrom(settings, context);
   const timeout = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => timeout.resolve(undefined), CONSUL_TIMEOUT_MS);
+  const timer = setTimeout(() => timeout.resolve(undefined), REGISTRY_TIMEOUT_MS);
   let members: readonly MemberEntry[] = [];
   let index = '0';
   const watch = membership.watch({
@@ -49,9 +55,9 @@ export async function ringFromConsul(command: string, terminal: Terminal): Promi
   try {
     const read = await Promise.race([watch.ready.then(() => true), timeout.promise]);
     if (read !== true) {
-      terminal.err(
-        `ringway ${command}: Consul at ${settings.consulUrl} gave no answer within ${CONSUL_TIMEOUT_MS / 1000} s\n`,
-      );
+      // A URL of Redis may hold a password.
+      const where = name === 'Consul' ? `Consul at ${settings.consulUrl}` : 'Redis';
+      terminal.err(`ringway ${command}: ${where} gave no ring within ${REGISTRY_TIMEOUT_MS / 1000} s\n`);
       return undefined;
     }
     const up = members.filter(({ state, ringFormat }) => state === 'up' && ringFormat === RING_FORMAT);

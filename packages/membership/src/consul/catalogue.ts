@@ -1,9 +1,7 @@
-import { canonicalMember, type Member, type MemberState, memberProblem } from '../member.ts';
+import type { Seen } from '../decide.ts';
+import type { MemberState } from '../member.ts';
+import { isRecord, memberOf, type RejectReason } from '../signed-member.ts';
 import type { MemberSigner } from '../signer.ts';
-import type { Seen } from './decide.ts';
-
-/** Why a registration is kept out of the members. */
-export type RejectReason = 'malformed' | 'unsigned' | 'bad_signature';
 
 /** A registration that was kept out. */
 export interface Rejection {
@@ -18,50 +16,6 @@ export interface Rejection {
 export interface Catalogue {
   readonly members: ReadonlyMap<string, Seen>;
   readonly rejected: readonly Rejection[];
-}
-
-/** The Meta of a registration: all text, as Consul wants it. */
-export function memberMeta(service: string, member: Member, signer: MemberSigner): Record<string, string> {
-  return {
-    id: member.id,
-    incarnation: member.incarnation,
-    publicUrl: member.publicUrl,
-    internalUrl: member.internalUrl,
-    weight: String(member.weight),
-    ringFormat: String(member.ringFormat),
-    protocolMin: String(member.protocol.min),
-    protocolMax: String(member.protocol.max),
-    sig: signer.sign(canonicalMember(service, member)),
-  };
-}
-
-/** The member that a Meta proves, or why it is none. Takes anything. */
-export function memberOf(
-  service: string,
-  meta: unknown,
-  signer: MemberSigner,
-): { member: Member } | { reason: RejectReason; detail: string } {
-  const text = (name: string): string => {
-    const value = isRecord(meta) ? meta[name] : undefined;
-    return typeof value === 'string' ? value : '';
-  };
-  const sig = text('sig');
-  if (sig === '') return { reason: 'unsigned', detail: 'Meta.sig is missing' };
-  const member: Member = {
-    id: text('id'),
-    incarnation: text('incarnation'),
-    publicUrl: text('publicUrl'),
-    internalUrl: text('internalUrl'),
-    weight: number(text('weight')),
-    ringFormat: number(text('ringFormat')),
-    protocol: { min: number(text('protocolMin')), max: number(text('protocolMax')) },
-  };
-  const problem = memberProblem(member);
-  if (problem !== undefined) return { reason: 'malformed', detail: problem };
-  if (!signer.verify(canonicalMember(service, member), sig)) {
-    return { reason: 'bad_signature', detail: 'Meta.sig was not made by a key of this cluster' };
-  }
-  return { member };
 }
 
 /** Reads the body of `/v1/health/service/NAME`; undefined when it is no such thing at all. */
@@ -119,14 +73,6 @@ function stateOf(checks: unknown): MemberState {
   return critical ? 'critical' : 'up';
 }
 
-function number(text: string): number {
-  return /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
-}
-
 function label(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, 128) : '';
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,10 @@
 import type { BackoffBounds } from '../backoff.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock.ts';
+import type { Rules } from '../decide.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { type MembershipLog, SILENT } from '../log.ts';
+import type { RejectReason } from '../signed-member.ts';
 import type { MemberSigner } from '../signer.ts';
-import type { RejectReason } from './catalogue.ts';
-import type { Rules } from './decide.ts';
 
 /** Times of the adapter, in milliseconds; the defaults are what was tried against real Consul. */
 export interface ConsulTimings extends Rules {
@@ -150,11 +150,6 @@ export function resolveConsulOptions(options: ConsulMembershipOptions): Resolved
     random: options.random ?? Math.random,
     clock: options.clock ?? SYSTEM_CLOCK,
   });
-}
-
-/** The Consul service of a cluster: `ringway` -> `ringway-node`, `staging` -> `staging-node`. */
-export function serviceName(cluster: string): string {
-  return `${cluster}-node`;
 }
 
 function resolveTimings(given: Partial<ConsulTimings>): ConsulTimings {

@@ -2,7 +2,7 @@ import { backoffMs } from '../backoff.ts';
 import { MembershipClosedError, RegistryError } from '../errors.ts';
 import type { Member } from '../member.ts';
 import type { Registration, RegistrationObserver } from '../port.ts';
-import { memberMeta, memberOf } from './catalogue.ts';
+import { memberMeta, memberOf } from '../signed-member.ts';
 import type { ConsulApi, ServiceDefinition } from './consul-api.ts';
 import type { ResolvedConsulOptions } from './consul-options.ts';
 

@@ -1,10 +1,11 @@
+import { Audience, errorText } from '../audience.ts';
 import { backoffMs } from '../backoff.ts';
+import { type Decision, entriesOf, NOTHING_SEEN, takeAnswer, takeWord, type View } from '../decide.ts';
 import { MembershipClosedError, RegistryError, RegistryUnauthorisedError } from '../errors.ts';
-import type { MembershipObserver, MembershipWatch, Snapshot, StaleReason } from '../port.ts';
+import type { MembershipObserver, MembershipWatch, Snapshot } from '../port.ts';
 import { type Rejection, readCatalogue } from './catalogue.ts';
 import { blockingTimeoutMs, type ConsulApi, type HealthAnswer } from './consul-api.ts';
 import type { ResolvedConsulOptions } from './consul-options.ts';
-import { type Decision, entriesOf, NOTHING_SEEN, takeAnswer, takeWord, type View } from './decide.ts';
 
 interface Waiter {
   resolve(snapshot: Snapshot): void;
@@ -20,7 +21,7 @@ export class ConsulWatch implements MembershipWatch {
   readonly ready: Promise<void>;
   readonly #api: ConsulApi;
   readonly #options: ResolvedConsulOptions;
-  readonly #observer: MembershipObserver;
+  readonly #audience: Audience;
   readonly #closing = new AbortController();
   readonly #done: Promise<void>;
   readonly #settleReady: { resolve(): void; reject(error: unknown): void };
@@ -37,7 +38,6 @@ export class ConsulWatch implements MembershipWatch {
   /** Whether contact was lost since the last answer with authority. */
   #resumed = false;
   #confirmedAt: number | undefined;
-  #staleReason: StaleReason | undefined;
   #rejections = new Set<string>();
   #held: readonly string[] = [];
   #kept: readonly string[] = [];
@@ -45,7 +45,7 @@ export class ConsulWatch implements MembershipWatch {
   constructor(api: ConsulApi, options: ResolvedConsulOptions, observer: MembershipObserver) {
     this.#api = api;
     this.#options = options;
-    this.#observer = observer;
+    this.#audience = new Audience('consul', observer, options.log, this.#closing.signal);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     // Nobody has to wait for it.
@@ -185,9 +185,9 @@ export class ConsulWatch implements MembershipWatch {
     if (decision.changed) this.#show();
     if (authoritative) {
       this.#confirmedAt = now;
-      this.#tellFresh();
+      this.#audience.fresh();
     } else {
-      this.#tellStale('leaderless', undefined);
+      this.#audience.stale('leaderless', undefined);
     }
     if (first) this.#settleReady.resolve();
   }
@@ -203,8 +203,7 @@ export class ConsulWatch implements MembershipWatch {
 
   #show(): void {
     this.#snapshot = undefined;
-    const snapshot = this.#current();
-    this.#tell((observer) => observer.snapshot(snapshot));
+    this.#audience.show(this.#current());
   }
 
   #failed(error: unknown, failures: number): void {
@@ -212,25 +211,11 @@ export class ConsulWatch implements MembershipWatch {
     this.#options.hooks.failed?.();
     const denied = error instanceof RegistryError && (error.status === 401 || error.status === 403);
     const unauthorised = denied || error instanceof RegistryUnauthorisedError;
-    this.#tellStale(unauthorised ? 'unauthorised' : 'unreachable', error);
+    this.#audience.stale(unauthorised ? 'unauthorised' : 'unreachable', error);
     // Once a minute or so after the first, at the cap of the backoff.
     if (failures > 1 && failures % 30 === 0) {
-      this.#options.log.warn({ failures, error: text(error) }, 'consul: still cannot read the members');
+      this.#options.log.warn({ failures, error: errorText(error) }, 'consul: still cannot read the members');
     }
-  }
-
-  #tellStale(reason: StaleReason, cause: unknown): void {
-    if (this.#staleReason === reason) return;
-    this.#staleReason = reason;
-    this.#options.log.warn({ reason, error: text(cause) }, 'consul: the members shown may be out of date');
-    this.#tell((observer) => observer.stale?.(reason, cause));
-  }
-
-  #tellFresh(): void {
-    if (this.#staleReason === undefined) return;
-    this.#staleReason = undefined;
-    this.#options.log.info({}, 'consul: the members shown are confirmed again');
-    this.#tell((observer) => observer.fresh?.());
   }
 
   #tellKept({ held, kept, view }: Decision): void {
@@ -267,22 +252,4 @@ export class ConsulWatch implements MembershipWatch {
     }
     this.#rejections = seen;
   }
-
-  /** Calls the observer later, in order, and never after the end. */
-  #tell(call: (observer: MembershipObserver) => void): void {
-    queueMicrotask(() => {
-      if (this.#closing.signal.aborted) return;
-      try {
-        call(this.#observer);
-      } catch (error) {
-        this.#options.log.error({ error: text(error) }, 'membership: an observer failed');
-      }
-    });
-  }
-}
-
-function text(error: unknown): string | undefined {
-  if (error === undefined) return undefined;
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
 }

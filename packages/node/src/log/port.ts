@@ -74,12 +74,7 @@ export interface SharedLog extends LogBase {
   head(channel: string, known?: Position): Promise<Position>;
   append(channel: string, message: LogMessage, known?: Position): Promise<Appended>;
   /** `claimed`: the position is the word of a client, who may have made it up. It says nothing of what the log has lost. */
-  read(
-    channel: string,
-    since: Position | undefined,
-    limit: number,
-    claimed?: 'claimed',
-  ): Promise<LogRead>;
+  read(channel: string, since: Position | undefined, limit: number, claimed?: 'claimed'): Promise<LogRead>;
   tail(channel: string, count: number): Promise<LogRead>;
 }
 

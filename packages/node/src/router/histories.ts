@@ -31,12 +31,7 @@ export class Histories {
     this.options = options;
   }
 
-  after(
-    channel: string,
-    since: Position,
-    limit: number,
-    claimed?: 'claimed',
-  ): History | Promise<History> {
+  after(channel: string, since: Position, limit: number, claimed?: 'claimed'): History | Promise<History> {
     const { log, placement } = this.options;
     if (log.shared) return log.read(channel, since, limit, claimed);
     // most reads: the home is here, and so is what is asked for

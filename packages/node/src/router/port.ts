@@ -115,12 +115,7 @@ export interface Router {
    * Messages after a position, from wherever the channel's log is. `claimed`: the position is the word of a client, who may
    * have made it up.
    */
-  history(
-    channel: string,
-    since: Position,
-    limit: number,
-    claimed?: 'claimed',
-  ): Promise<History> | History;
+  history(channel: string, since: Position, limit: number, claimed?: 'claimed'): Promise<History> | History;
   /** Ends all sessions of a user, wherever they are, and keeps the user out for some seconds. */
   kick(channel: string, banSeconds: number): void;
   /** The last messages. */

@@ -224,12 +224,7 @@ export class RingRouter implements Router, PeerUser {
     this.holding.unsubscribe(channel);
   }
 
-  history(
-    channel: string,
-    since: Position,
-    limit: number,
-    claimed?: 'claimed',
-  ): Promise<History> | History {
+  history(channel: string, since: Position, limit: number, claimed?: 'claimed'): Promise<History> | History {
     return this.histories.after(channel, since, limit, claimed);
   }
 

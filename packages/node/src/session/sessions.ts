@@ -23,11 +23,11 @@ import { Flusher } from './flusher.ts';
 import { frame } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { Input } from './input.ts';
-import { type ReplayContext, replay } from './replay.ts';
 import type { MoveTickets } from './move-tickets.ts';
 import { Mover } from './mover.ts';
 import { PingWheel } from './ping-wheel.ts';
 import type { Places } from './places.ts';
+import { type ReplayContext, replay } from './replay.ts';
 import { Session } from './session.ts';
 import type { Tickets } from './tickets.ts';
 

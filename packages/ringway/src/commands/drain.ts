@@ -5,7 +5,7 @@ import { backendNotes, readBackend } from '../backend-settings.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
 import { fetchFailure } from '../fetch-failure.ts';
 import { membershipSettings } from '../membership-settings.ts';
-import { ringFromConsul, ringFromLocator } from '../ring-document.ts';
+import { ringFromLocator, ringFromRegistry } from '../ring-document.ts';
 
 const LOOK_MS = 1_000;
 const TIMEOUT_MS = 10_000;
@@ -51,7 +51,7 @@ async function find(
 ): Promise<RingDocumentMember | undefined> {
   const url = args.url('locator', 'http://127.0.0.1:8081');
   const document = args.flag('consul')
-    ? await ringFromConsul('drain', terminal)
+    ? await ringFromRegistry('drain', 'Consul', terminal)
     : await ringFromLocator('drain', url, terminal);
   if (document === undefined) return undefined;
   const member = document.members.find(({ id }) => id === nodeId);

@@ -1,11 +1,11 @@
 import { configureLocator, locatorSettings } from '@ringway/locator';
 import { createLogger, loadEnvironment, readSettings, runUntilSignal, settingsHelp } from '@ringway/service';
 import type { Command } from '../command.ts';
-import { membershipFrom, membershipSettings } from '../membership-settings.ts';
+import { membershipSettings, sharingSettings, watchingFrom } from '../membership-settings.ts';
 import { sdkBundle } from '../sdk-bundle.ts';
 
 /** Everything that `ringway locator` reads from its environment. */
-export const locatorTable = Object.freeze({ ...locatorSettings, ...membershipSettings });
+export const locatorTable = Object.freeze({ ...locatorSettings, ...membershipSettings, ...sharingSettings });
 
 /** `ringway locator` */
 export const locator: Command = {
@@ -20,8 +20,8 @@ export const locator: Command = {
     const { locator, reload } = configureLocator(settings, {
       logger,
       sdk: sdkBundle,
-      membership: (keys, { rejected }) =>
-        membershipFrom(settings, { cluster: settings.cluster, keys, log: logger, hooks: { rejected } }),
+      membership: (keys, hooks) =>
+        watchingFrom(settings, { cluster: settings.cluster, keys, log: logger, hooks }),
     });
     return runUntilSignal(locator, { logger, reload: () => reload(read()) });
   },

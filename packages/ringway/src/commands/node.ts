@@ -12,13 +12,18 @@ import {
   settingsHelp,
 } from '@ringway/service';
 import type { Command } from '../command.ts';
-import { checkSettings, membershipFrom, membershipSettings } from '../membership-settings.ts';
+import {
+  checkSettings,
+  membershipFrom,
+  membershipSettings,
+  sharingSettings,
+} from '../membership-settings.ts';
 
 /** Everything that `ringway node` reads from its environment. */
 export const nodeTable = Object.freeze({ ...nodeSettings, ...membershipSettings, ...checkSettings });
 
 /** They may stand in the environment of the nodes, too. */
-const LOCATOR_NAMES = settingNames(locatorSettings);
+const LOCATOR_NAMES = settingNames({ ...locatorSettings, ...sharingSettings });
 
 /** `ringway node` */
 export const node: Command = {

@@ -4,7 +4,7 @@ import { settingsHelp } from '@ringway/service';
 import { backendNotes } from '../backend-settings.ts';
 import type { Command } from '../command.ts';
 import { membershipSettings } from '../membership-settings.ts';
-import { ringFromConsul, ringFromLocator } from '../ring-document.ts';
+import { ringFromLocator, ringFromRegistry } from '../ring-document.ts';
 import { formatTable } from '../table.ts';
 
 /** `ringway ring` */
@@ -18,14 +18,17 @@ export const ring: Command = {
       help: 'Internal listener of a locator. Default http://127.0.0.1:8081.',
     },
     consul: { type: 'boolean', help: 'Read it from Consul instead, as RINGWAY_CONSUL_* say.' },
+    redis: { type: 'boolean', help: 'Read it from Redis instead, as RINGWAY_RING_REDIS_URL says.' },
     json: { type: 'boolean', help: 'Print it as JSON.' },
   },
   notes: () => `${backendNotes()}\n${settingsHelp(membershipSettings)}`,
   async run(args, terminal) {
     const url = args.url('locator', 'http://127.0.0.1:8081');
     const document = args.flag('consul')
-      ? await ringFromConsul('ring', terminal)
-      : await ringFromLocator('ring', url, terminal);
+      ? await ringFromRegistry('ring', 'Consul', terminal)
+      : args.flag('redis')
+        ? await ringFromRegistry('ring', 'Redis', terminal)
+        : await ringFromLocator('ring', url, terminal);
     if (document === undefined) return 1;
     const view = withShares(document);
     terminal.out(args.flag('json') ? `${JSON.stringify(view, undefined, 2)}\n` : describe(view));

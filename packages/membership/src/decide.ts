@@ -1,4 +1,4 @@
-import { byId, type Member, type MemberEntry, type MemberState, memberEntry, sameEntry } from '../member.ts';
+import { byId, type Member, type MemberEntry, type MemberState, memberEntry, sameEntry } from './member.ts';
 
 /**
  * What to believe of a registry that can err. Pure: answers and time in, the members to show out. A departure is

@@ -1,0 +1,1 @@
+export { type RedisSourceOptions, redisSource } from './redis-source.ts';
