@@ -28,6 +28,7 @@ export interface MetricsSources {
   gaps(): number;
   dropped(): number;
   mismatches(): number;
+  stops(): number;
   sendBufferBytes(): number;
   logBytes(): number;
   ringAgeSeconds(): number;
@@ -115,6 +116,11 @@ export function nodeMetrics(sources: MetricsSources): { readonly registry: Regis
   );
   counter('ringway_ring_mismatch_total', 'Batches from peers that see another ring.', () =>
     sources.mismatches(),
+  );
+  counter(
+    'ringway_stops_total',
+    'Times that the process stood still for so long that others may have taken its place.',
+    () => sources.stops(),
   );
   tally('ringway_publishes_total', 'Publishes by what became of them.', 'result', sources.publishes);
   tally(

@@ -24,12 +24,14 @@ import { nodeMetrics, Tally } from './metrics.ts';
 import { OwnState } from './own-state.ts';
 import { Peers } from './peers/peers.ts';
 import { MAX_PEER_FRAME_BYTES } from './peers/wire.ts';
+import { RingDoubts } from './ring-doubts.ts';
 import { RingPlaces } from './router/ring-places.ts';
 import { RingRouter } from './router/ring-router.ts';
 import { MoveTickets } from './session/move-tickets.ts';
 import { Sessions } from './session/sessions.ts';
 import { Tickets } from './session/tickets.ts';
 import type { NodeSettings } from './settings.ts';
+import { Vigil } from './vigil.ts';
 
 /** What the node counts of the registry that it reads. Hand it to an adapter as its hooks. */
 export interface MembershipHooks {
@@ -137,8 +139,8 @@ class Parts {
   private origins: readonly string[];
   private registration: Registration | undefined;
   private sweeper: NodeJS.Timeout | undefined;
-  private mismatches = 0;
-  private rereading = false;
+  private readonly vigil: Vigil;
+  private readonly doubts: RingDoubts;
   /** Another start of this node has its place: this one is home of nothing. */
   private replaced = false;
 
@@ -179,9 +181,10 @@ class Parts {
       maxFrameBytes: MAX_PEER_FRAME_BYTES,
       ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
       checksum: () => this.router.ring.version.checksum,
+      awake: () => this.vigil.look(),
       now,
       nonce: () => randomBytes(16).toString('base64url'),
-      onMismatch: () => this.onMismatch(),
+      onMismatch: () => this.doubts.onMismatch(),
       onRefused: (reason, peer) => {
         this.refused.add('peer');
         logger.warn({ peer, reason }, 'a link to a peer was refused or given up');
@@ -197,7 +200,15 @@ class Parts {
       homeTimeoutMs: settings.homeTimeout,
       maxWaitingBytes: settings.peerWaitingBytes,
       now,
+      awake: () => this.vigil.look(),
       onLeaving: (id, incarnation) => this.watcher.saidLeaving(id, incarnation),
+    });
+    this.doubts = new RingDoubts(this.watcher, this.router, logger);
+    this.vigil = new Vigil({
+      limitMs: (settings.linkTimeout * 2) / 3,
+      now,
+      wallClock,
+      onStop: (ms) => this.doubts.onStop(ms),
     });
     const tickets = new Tickets({
       keys: ticketKeys,
@@ -275,7 +286,8 @@ class Parts {
       lagging: () => sessions.lagging,
       gaps: () => sessions.hub.gaps,
       dropped: () => router.counts.dropped,
-      mismatches: () => this.mismatches,
+      mismatches: () => this.doubts.mismatches,
+      stops: () => this.doubts.stops,
       sendBufferBytes: () => sessions.sendBufferBytes,
       logBytes: () => this.opened.keptBytes(),
       ringAgeSeconds: () => watcher.ageSeconds(),
@@ -349,6 +361,7 @@ class Parts {
       this.lookAtSelf();
     });
     this.sessions.start();
+    this.vigil.start();
     this.sweeper = setInterval(() => this.opened.sweep(), SWEEP_MS);
     this.sweeper.unref();
     const publicPort = await this.listener.listen();
@@ -381,6 +394,7 @@ class Parts {
     const { logger, registration } = this;
     await this.drain.finish();
     this.ownState.stop();
+    this.vigil.stop();
     if (registration) {
       const atMost = Math.min(DEREGISTER_MS, settings.stopGrace / 3);
       await bounded(registration.deregister(), atMost, 'deregistering', logger);
@@ -419,20 +433,5 @@ class Parts {
     // somebody has taken back what the node has said: it stands by its word
     if (this.drain.said) this.drain.repeat();
     else for (const cause of ['maintenance', 'critical'] as const) this.drain.lift(cause);
-  }
-
-  /** A peer sees another ring: who of the two is behind is found out by reading again, once at a time. */
-  private onMismatch(): void {
-    this.mismatches++;
-    if (this.rereading) return;
-    this.rereading = true;
-    const again = (): void => {
-      this.rereading = false;
-    };
-    // the ring that was read reaches the router as any other does; when it cannot be read the present one stands
-    this.watcher.reread().then(
-      () => setTimeout(again, 500).unref(),
-      () => setTimeout(again, 2_000).unref(),
-    );
   }
 }

@@ -39,6 +39,7 @@ describe('a node that does not run', () => {
       maxWaitingBytes: 1_000,
       maxFrameBytes: 1_000,
       checksum: () => 'c',
+      awake: () => true,
       now: () => performance.now(),
       nonce: () => 'nonce',
       onMismatch: () => {},

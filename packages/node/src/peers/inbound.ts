@@ -9,6 +9,8 @@ import { decodeBatch, encodeControl, PeerFormatError, type PeerRecord } from './
 /** What an inbound link needs of its surroundings. */
 export interface InboundContext {
   checksum(): string;
+  /** False when the process has stood still: the link ends, and what it brings is not read. */
+  awake(): boolean;
   /** Monotonic clock, milliseconds. */
   now(): number;
   /** The peer gives a link up on which it hears nothing for so long; it makes itself heard three times as often. */
@@ -114,7 +116,7 @@ export class Inbound {
 
   private receive(data: Buffer, isBinary: boolean): void {
     // what was received behind the end of the link: the peer says it again elsewhere
-    if (!this.alive) return;
+    if (!this.alive || !this.context.awake()) return;
     // what comes after such a silence was said to a link that the peer has given up since, and has said again elsewhere;
     // so it is when this node was the one that stood still
     if (this.silent) {

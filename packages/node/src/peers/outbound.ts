@@ -11,6 +11,8 @@ export interface OutboundContext {
   /** Whether the proof is the cluster key's over this nonce by this start of this node. */
   proves(hello: Extract<Control, { t: 'hello' }>, nonce: string): boolean;
   checksum(): string;
+  /** False when the process has stood still: the link ends, and what it brings is not read. */
+  awake(): boolean;
   /** Monotonic clock, milliseconds. */
   now(): number;
   readonly timeoutMs: number;
@@ -110,6 +112,11 @@ export class Outbound {
     this.writer.add(encodeControl({ t: 'heartbeat', unheard, echo }));
   }
 
+  /** Ends the link; it is dialled again. */
+  drop(reason: string): void {
+    this.link.drop(reason);
+  }
+
   /** Gives the link up when nothing was heard for the link timeout; no packet need come back for that. */
   checkAlive(): void {
     if (this.link.state.name !== 'open') return;
@@ -130,6 +137,7 @@ export class Outbound {
   }
 
   private receive(data: string | Uint8Array): void {
+    if (!this.context.awake()) return;
     this.heardAt = this.context.now();
     try {
       if (typeof data === 'string') throw new PeerFormatError('a text message');

@@ -43,6 +43,8 @@ export interface PeersOptions {
   /** Certificate authorities for https peers, PEM. */
   readonly ca?: string | undefined;
   readonly checksum: () => string;
+  /** Looked at before each batch; false when the process has stood still, and what it reads is from before that. */
+  readonly awake: () => boolean;
   readonly now: () => number;
   readonly nonce: () => string;
   readonly onMismatch: (checksum: string) => void;
@@ -147,6 +149,20 @@ export class Peers {
     this.settle();
   }
 
+  /** Ends every link at once, with what has not been read; those to members are dialled again. */
+  reset(): void {
+    for (const link of [...this.inbound]) link.close();
+    for (const link of [...this.links()]) link.drop('this node stood still');
+  }
+
+  /** Whether at least half of the ring, this node included, has told the same checksum as this node's. */
+  get agreed(): boolean {
+    let agreed = 1;
+    for (const link of this.outbound.values())
+      if (link.open && link.checksum === this.options.checksum()) agreed++;
+    return agreed * 2 >= this.outbound.size + 1;
+  }
+
   /** The link to a member of the ring. */
   get(id: string): Outbound | undefined {
     return this.outbound.get(id);
@@ -205,6 +221,7 @@ export class Peers {
         if (before.nodeId === nodeId && before.incarnation === incarnation) before.close();
       const link = new Inbound(nodeId, incarnation, ws, socket, {
         checksum: this.options.checksum,
+        awake: this.options.awake,
         now: this.options.now,
         silentMs,
         maxWaitingBytes: this.options.maxWaitingBytes,
@@ -286,6 +303,7 @@ export class Peers {
       proves: (hello, nonce) =>
         this.signer.verify(proofText(nonce, hello.nodeId, hello.incarnation), hello.proof),
       checksum: options.checksum,
+      awake: options.awake,
       now: options.now,
       timeoutMs: options.linkTimeoutMs,
       highWaterBytes: options.highWaterBytes,

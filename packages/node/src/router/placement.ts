@@ -36,6 +36,7 @@ export class Placement {
   /** It may have been a home before, and others in its place since it was not admitted. */
   private hasActed = false;
   private abdicated = false;
+  private suspended = false;
 
   constructor(selfId: string, hearing: Hearing, ring: Ring<Member>) {
     this.selfId = selfId;
@@ -63,7 +64,7 @@ export class Placement {
             ring.members.filter((member) => !down.has(member.id)),
             { previous: before, index: ring.version.index },
           );
-    this.admitted = !this.abdicated && this.hearing.hearsHalf();
+    this.admitted = !this.abdicated && !this.suspended && this.hearing.hearsHalf();
     this.places.clear();
     const readmitted = this.admitted && !wasAdmitted && this.hasActed;
     this.hasActed ||= this.admitted && this.living.has(this.selfId);
@@ -76,6 +77,17 @@ export class Placement {
   abdicate(): void {
     this.abdicated = true;
     this.admitted = false;
+  }
+
+  /** The process stood still: others may act in this node's place, and it acts no more until it knows. */
+  suspend(): void {
+    this.suspended = true;
+    this.admitted = false;
+  }
+
+  /** It has been looked at who is home now. Takes effect with the next {@link update}. */
+  resume(): void {
+    this.suspended = false;
   }
 
   /** `nowhere`: nobody is left, or this node would be home but does not hear half of the ring, and so must not act. */

@@ -20,6 +20,8 @@ export interface PublishingOptions {
   readonly home: Home;
   /** Appends of this node's home are answered later: they are in flight as those to a peer are. */
   readonly appendsAreSlow: boolean;
+  /** Looked at before this node acts as a home; false when the process has stood still. */
+  readonly awake: () => boolean;
   readonly nextCorrelation: () => number;
   /** Longest wait of a publication for its home, in milliseconds. */
   readonly homeTimeoutMs: number;
@@ -263,8 +265,9 @@ export class Publishing {
   }
 
   private attemptHere(publication: Publication, dedupe: boolean, hops: number): boolean {
-    const { selfId, home, appendsAreSlow } = this.options;
+    const { selfId, home, appendsAreSlow, awake } = this.options;
     const { channel } = publication;
+    if (!awake()) return false;
     if (hops <= 1 && !this.flights.mayGo(channel, selfId)) return false;
     if (!appendsAreSlow || publication.ephemeral) {
       home.publish(channel, publication, dedupe, publication.done);

@@ -39,6 +39,8 @@ export interface RingRouterOptions {
   /** Most bytes of publications that wait for their home. */
   readonly maxWaitingBytes: number;
   readonly now: () => number;
+  /** Looked at before this node acts as a home; false when the process has stood still. */
+  readonly awake: () => boolean;
   /** This start of a peer says itself that it is leaving, which its registry may not know. */
   readonly onLeaving?: (nodeId: string, incarnation: string) => void;
 }
@@ -114,6 +116,7 @@ export class RingRouter implements Router, PeerUser {
       peers,
       home,
       appendsAreSlow: log.shared,
+      awake: options.awake,
       nextCorrelation: () => this.nextCorrelation(),
       homeTimeoutMs,
       maxWaitingBytes,
@@ -168,6 +171,29 @@ export class RingRouter implements Router, PeerUser {
   abdicate(): void {
     this.placement.abdicate();
     this.home.dropChannels(() => true);
+  }
+
+  /**
+   * The process stood still. To everyone else that was a crash, and so it is taken here (rule 4): nothing that waited is
+   * read, links begin anew, and this node is home of nothing until {@link resume}.
+   */
+  suspend(): void {
+    this.placement.suspend();
+    this.updating = true;
+    this.peers.reset();
+    this.updating = false;
+    this.review();
+  }
+
+  /** The ring is known again. */
+  resume(): void {
+    this.placement.resume();
+    this.review();
+  }
+
+  /** Whether at least half of the ring sees the ring that this node sees. */
+  get agreed(): boolean {
+    return this.peers.agreed;
   }
 
   get ring(): Ring<Member> {

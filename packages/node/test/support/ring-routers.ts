@@ -49,6 +49,7 @@ class RingNode implements RouterNode {
       maxWaitingBytes: 16_000_000,
       maxFrameBytes: 4_000_000,
       checksum: () => this.router.ring.version.checksum,
+      awake: () => true,
       now,
       nonce: () => randomBytes(16).toString('base64url'),
       onMismatch: () => {},
@@ -65,6 +66,7 @@ class RingNode implements RouterNode {
       homeTimeoutMs: 5_000,
       maxWaitingBytes: 16_000_000,
       now,
+      awake: () => true,
     });
     this.server.on('upgrade', (request, socket, head) => this.peers.accept(request, socket, head));
   }

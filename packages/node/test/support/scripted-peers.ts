@@ -212,6 +212,7 @@ export class LoneRouter {
       maxWaitingBytes: 16_000_000,
       maxFrameBytes: 4_000_000,
       checksum: () => 'c',
+      awake: () => true,
       now,
       nonce: () => `nonce-nonce-nonce-${nonces++}`,
       onMismatch: () => {},
@@ -239,6 +240,7 @@ export class LoneRouter {
       homeTimeoutMs: HOME_TIMEOUT,
       maxWaitingBytes: 16_000_000,
       now,
+      awake: () => true,
     });
     void this.router.start(local);
   }
