@@ -135,7 +135,13 @@ describe('who is down', () => {
     expect(hearing.settle()).toBe(true);
     expect(hearing.hearsHalf()).toBe(false);
     hearing.heard('b', true);
+    // heard again, but does it hear this node? Until it says so, others may act in this node's place
+    expect(hearing.hearsHalf()).toBe(false);
+    hearing.reported('b', ['me']);
+    expect(hearing.hearsHalf()).toBe(false);
+    hearing.reported('b', []);
     expect(hearing.settle()).toBe(true);
+    expect(hearing.hearsHalf()).toBe(true);
   });
 });
 
@@ -201,7 +207,8 @@ describe('rule 1, whatever is heard and said', () => {
           expect(new Set(hearing.down)).toEqual(down);
           if (down.size !== before.size || [...down].some((name) => !before.has(name)))
             expect(changed).toBe(true);
-          const heard = [...model.values()].filter(({ hears }) => hears).length + 1;
+          const mutual = ({ hears, says }: Known) => hears && says?.includes('me') === false;
+          const heard = [...model.values()].filter(mutual).length + 1;
           expect(hearing.hearsHalf()).toBe(heard >= (model.size + 1) / 2);
           expect(hearing.unheard()).toEqual(
             [...model]

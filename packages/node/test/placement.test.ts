@@ -28,9 +28,11 @@ const CHANNELS = Array.from({ length: 60 }, (_, i) => `user:u${i}`);
 class Node {
   readonly hearing = new Hearing({ selfId: 'a', graceMs: 0, now: () => 0 });
   readonly placement: Placement;
+  /** Who is heard and sees another ring. */
+  readonly disagree = new Set<string>();
 
   constructor(ring: Ring<Member>) {
-    this.placement = new Placement('a', this.hearing, ring);
+    this.placement = new Placement('a', this.hearing, ring, ({ id }) => this.disagree.has(id));
     this.hear(
       ring,
       ring.members.map(({ id }) => id),
@@ -55,6 +57,26 @@ class Node {
 }
 
 describe('who is home', () => {
+  it('is who was it, while that is heard and sees another ring: no two act where one is heard', () => {
+    const both = ringOf('a', 'b', 'c');
+    const node = new Node(both);
+    const after = ringOf('a', 'c');
+    const gained = CHANNELS.filter(
+      (channel) => both.owner(channel)?.id === 'b' && after.owner(channel)?.id === 'a',
+    );
+    expect(gained.length).toBeGreaterThan(0);
+    node.disagree.add('b');
+    node.hear(after, ['a', 'c']);
+    for (const channel of CHANNELS)
+      expect(node.homeOf(channel)).toBe(gained.includes(channel) ? 'b' : (after.owner(channel)?.id ?? ''));
+    expect(node.placement.takeHandedOver()).toEqual([]);
+    node.disagree.delete('b');
+    const moved = node.placement.takeHandedOver();
+    expect(moved).toHaveLength(1);
+    for (const channel of gained) expect(moved[0]?.find(keyPoint(channel))?.to?.id).toBe('a');
+    for (const channel of CHANNELS) expect(node.homeOf(channel)).toBe(after.owner(channel)?.id);
+  });
+
   it('is the owner while it is heard', () => {
     const ring = ringOf('a', 'b', 'c');
     const node = new Node(ring);

@@ -36,6 +36,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     start: optional(position),
     goesOn: optional(flag),
     code: optional(errorCode),
+    home: optional(text),
   }),
   sessions: fields({ channel, sessions: count }),
   moved: fields({ channel }),

@@ -91,11 +91,23 @@ export class Hearing {
     return this.ears.get(id)?.hears === true;
   }
 
-  /** Whether at least half of the ring is heard, this node included. */
+  /**
+   * Whether at least half of the ring is heard, this node included, and says that it hears this node: who is not heard is
+   * down to the others, and has a successor by now.
+   */
   hearsHalf(): boolean {
-    let heard = 1;
-    for (const ear of this.ears.values()) if (ear.hears) heard++;
-    return heard * 2 >= this.ears.size + 1;
+    return [...this.mutual()].length >= this.othersForHalf;
+  }
+
+  /** Members that hear this node and are heard by it. */
+  *mutual(): Iterable<string> {
+    for (const [id, { hears, unheard }] of this.ears)
+      if (hears && unheard?.has(this.options.selfId) === false) yield id;
+  }
+
+  /** How many of the others must be heard so that it is half of the ring. */
+  get othersForHalf(): number {
+    return Math.ceil((this.ears.size - 1) / 2);
   }
 
   /**

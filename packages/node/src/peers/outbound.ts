@@ -23,7 +23,7 @@ export interface OutboundContext {
   /** The link is gone; what was sent on it and not answered may or may not have arrived. */
   onDown(link: Outbound): void;
   onRecord(link: Outbound, record: PeerRecord): void;
-  onChecksum(checksum: string): void;
+  onChecksum(link: Outbound, checksum: string): void;
   onCongested(): void;
   refused(reason: string, member: Member): void;
 }
@@ -39,7 +39,8 @@ export class Outbound {
   private readonly writer: BatchWriter;
   private nonce = '';
   private greeted = false;
-  private heardAt = 0;
+  /** When the peer was heard last, by the monotonic clock in milliseconds. */
+  heardAt = 0;
   /** Checksum of the ring that the peer has told last; empty before its first word. */
   checksum = '';
 
@@ -151,8 +152,7 @@ export class Outbound {
         open = true;
       }
       if (!this.greeted) return;
-      this.checksum = batch.checksum;
-      this.context.onChecksum(batch.checksum);
+      this.context.onChecksum(this, batch.checksum);
     } catch (error) {
       if (!(error instanceof PeerFormatError)) throw error;
       this.context.refused(error.message, this.member);

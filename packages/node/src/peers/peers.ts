@@ -25,6 +25,8 @@ export interface PeerUser {
   onLinkOpen(link: Outbound): void;
   onLinkDown(link: Outbound): void;
   onHolderDown(holder: Inbound): void;
+  /** A peer has told of another ring than before. */
+  onRingTold(): void;
   /** Who is down has changed. */
   onHearing(): void;
   /** Every peer takes again what it is given. */
@@ -79,6 +81,8 @@ export class Peers {
   private readonly server: WebSocketServer;
   private user: PeerUser | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** Until when half of the ring is known to hear this node, unless it is heard again. */
+  private heardUntil = 0;
   private relief: NodeJS.Timeout | undefined;
 
   constructor(options: PeersOptions) {
@@ -163,6 +167,33 @@ export class Peers {
     return agreed * 2 >= this.outbound.size + 1;
   }
 
+  /**
+   * Whether half of the ring may be taken to hear this node still: to be looked at before it acts as a home. That ends
+   * before the others can have given it up: they wait for a whole link timeout behind its last word, which is at most a
+   * third of one before theirs.
+   */
+  get heard(): boolean {
+    const now = this.options.now();
+    if (now < this.heardUntil) return true;
+    const needed = this.hearing.othersForHalf;
+    if (needed <= 0) return true;
+    const times: number[] = [];
+    for (const id of this.hearing.mutual()) times.push(this.outbound.get(id)?.heardAt ?? 0);
+    const last = times.sort((a, b) => b - a)[needed - 1] ?? Number.NEGATIVE_INFINITY;
+    this.heardUntil = last + (this.options.linkTimeoutMs * 2) / 3;
+    return now < this.heardUntil;
+  }
+
+  /** Whether a start of a node is heard, and has told of another ring than this node's. */
+  disagrees({ id, incarnation }: Member): boolean {
+    const link = this.reach(id);
+    return (
+      link?.open === true &&
+      link.member.incarnation === incarnation &&
+      link.checksum !== this.options.checksum()
+    );
+  }
+
   /** The link to a member of the ring. */
   get(id: string): Outbound | undefined {
     return this.outbound.get(id);
@@ -228,8 +259,8 @@ export class Peers {
         maxFrameBytes: this.options.maxFrameBytes,
         onRecord: (from, record) => this.request(from, record),
         onChecksum: (checksum) => {
-          const own = this.outbound.get(nodeId);
-          if (own?.open && own.member.incarnation === incarnation) own.checksum = checksum;
+          const own = this.reach(nodeId);
+          if (own?.open && own.member.incarnation === incarnation) this.told(own, checksum);
           this.compare(checksum);
         },
         onDown: (gone) => {
@@ -291,6 +322,13 @@ export class Peers {
     if (this.hearing.settle()) this.user?.onHearing();
   }
 
+  /** A peer says which ring it sees. */
+  private told(link: Outbound, checksum: string): void {
+    if (link.checksum === checksum) return;
+    link.checksum = checksum;
+    this.user?.onRingTold();
+  }
+
   private compare(checksum: string): void {
     if (checksum !== this.options.checksum()) this.options.onMismatch(checksum);
   }
@@ -326,7 +364,10 @@ export class Peers {
           if (this.hearing.reported(link.member.id, record.control.unheard)) this.settle();
         } else this.user?.onReply(link, record);
       },
-      onChecksum: (checksum) => this.compare(checksum),
+      onChecksum: (link, checksum) => {
+        this.told(link, checksum);
+        this.compare(checksum);
+      },
       onCongested: () => this.watchRelief(),
       refused: (reason, member) => options.onRefused(reason, member.id),
     };

@@ -110,6 +110,8 @@ export type Control =
       readonly start?: Position;
       readonly goesOn?: boolean;
       readonly code?: ErrorCode;
+      /** With a code: the node that is the home, as the refusing one sees it. */
+      readonly home?: string;
     }
   | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
   /** The sender is not the channel's home any more, and has dropped the receiver's interest in it. */

@@ -45,7 +45,7 @@ export class Histories {
     const { log, placement, peers, reads } = this.options;
     const place = placement.of(channel);
     if (log.shared || place.kind === 'self') return log.tail(channel, count);
-    const link = place.kind === 'peer' ? peers.get(place.member.id) : undefined;
+    const link = place.kind === 'peer' ? peers.reach(place.member.id) : undefined;
     return reads.read(link, channel, { last: count, limit: count });
   }
 
@@ -106,7 +106,7 @@ export class Histories {
     }
     if (place.kind === 'nowhere') throw new HomeUnreadableError('no home can be reached');
     const wanted = { since, limit, ...(closedBy === undefined ? {} : { closedBy }) };
-    return reads.read(peers.get(place.member.id), channel, wanted);
+    return reads.read(peers.reach(place.member.id), channel, wanted);
   }
 }
 

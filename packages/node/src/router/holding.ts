@@ -20,6 +20,10 @@ interface Guest {
   live: boolean;
   /** The first registration waits for this; undefined once there was one. */
   first: { readonly answer: SubscribeAnswer; readonly deadline: number } | undefined;
+  /** The node that one which is not the home has named as that: to be asked next. */
+  hint: string | undefined;
+  /** It is asked now by such a hint: another one is not followed, so that nobody sends it round in a circle. */
+  hinted: boolean;
   /** The round of checks in which something was delivered last. */
   heard: number;
 }
@@ -116,7 +120,7 @@ export class Holding {
       }
       const place = this.placement.at(point);
       if (place.kind === 'self') this.takeOver(guest);
-      else if (place.kind === 'nowhere' || this.peers.get(place.member.id) !== guest.link) this.ask(guest);
+      else if (place.kind === 'nowhere' || this.peers.reach(place.member.id) !== guest.link) this.ask(guest);
     }
   }
 
@@ -174,12 +178,17 @@ export class Holding {
     for (const guest of this.guests.values()) if (guest.link === link) this.loosen(guest);
   }
 
-  onInterested(link: Outbound, { correlation, start, goesOn = false }: Interested): void {
+  onInterested(link: Outbound, { correlation, start, goesOn = false, home }: Interested): void {
     const guest = this.asked.get(correlation);
     this.asked.delete(correlation);
     if (!guest || guest.link !== link) return;
-    // refused: it does not see itself as home (yet); the sweep asks whoever is home then
-    if (start === undefined) return this.loosen(guest);
+    if (start === undefined) {
+      // it does not see itself as home (yet): whoever it takes for that is asked, else the sweep asks again
+      this.loosen(guest);
+      if (home === undefined || guest.hinted || home === link.member.id) return;
+      guest.hint = home;
+      return this.ask(guest);
+    }
     guest.live = true;
     this.loose.delete(guest);
     if (guest.told !== guest.sessions) this.recount(guest);
@@ -208,6 +217,8 @@ export class Holding {
       correlation: 0,
       live: false,
       first,
+      hint: undefined,
+      hinted: false,
       heard: this.round,
     };
     this.guests.set(channel, guest);
@@ -235,7 +246,10 @@ export class Holding {
       return;
     }
     this.leave(guest);
-    const link = place.kind === 'peer' ? this.peers.get(place.member.id) : undefined;
+    const { hint } = guest;
+    guest.hint = undefined;
+    guest.hinted = hint !== undefined;
+    const link = place.kind === 'peer' ? this.peers.reach(hint ?? place.member.id) : undefined;
     if (!link?.open) return;
     this.correlation = (this.correlation % 0xffff_fffe) + 1;
     guest.link = link;

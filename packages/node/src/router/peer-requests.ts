@@ -136,9 +136,12 @@ export class PeerRequests {
     switch (control.t) {
       case 'interest': {
         const { correlation, channel, sessions, position } = control;
-        const refuse = (): void =>
-          from.send(encodeControl({ t: 'interested', correlation, code: 'unavailable' }));
-        if (this.context.placement.of(channel).kind !== 'self') refuse();
+        const place = this.context.placement.of(channel);
+        const refuse = (): void => {
+          const hint = place.kind === 'peer' ? { home: place.member.id } : {};
+          from.send(encodeControl({ t: 'interested', correlation, code: 'unavailable', ...hint }));
+        };
+        if (place.kind !== 'self') refuse();
         else {
           const accept = (start: Position, goesOn: boolean): void =>
             from.send(encodeControl({ t: 'interested', correlation, start, goesOn }));

@@ -1,6 +1,7 @@
 import type { Member } from '@ringway/membership';
-import { buildRing, type MovedRanges, movedRanges, type Ring } from '@ringway/ring';
+import { buildRing, keyPoint, type MovedRanges, movedRanges, type Ring } from '@ringway/ring';
 import type { Hearing } from '../peers/hearing.ts';
+import { Handovers } from './handovers.ts';
 
 /** Who is home for a channel, as this node sees it. */
 export type Place =
@@ -37,9 +38,17 @@ export class Placement {
   private hasActed = false;
   private abdicated = false;
   private suspended = false;
+  private readonly handovers: Handovers;
 
-  constructor(selfId: string, hearing: Hearing, ring: Ring<Member>) {
+  /** `mayStillAct`: this start of a node is heard, and has told of another ring than this node's. */
+  constructor(
+    selfId: string,
+    hearing: Hearing,
+    ring: Ring<Member>,
+    mayStillAct: (member: Member) => boolean,
+  ) {
     this.selfId = selfId;
+    this.handovers = new Handovers(selfId, mayStillAct);
     this.hearing = hearing;
     this.full = ring;
     this.living = ring;
@@ -69,6 +78,7 @@ export class Placement {
     const readmitted = this.admitted && !wasAdmitted && this.hasActed;
     this.hasActed ||= this.admitted && this.living.has(this.selfId);
     const moved = movedRanges(before, this.living);
+    this.handovers.add(moved);
     if (isNew || moved.size > 0) this.onMoved(moved);
     return { moved, readmitted };
   }
@@ -77,6 +87,11 @@ export class Placement {
   abdicate(): void {
     this.abdicated = true;
     this.admitted = false;
+  }
+
+  /** Ranges that this node is home of from now on, since their home of before has told that it sees the ring, too. */
+  takeHandedOver(): MovedRanges<Member>[] {
+    return this.handovers.size === 0 ? [] : this.handovers.takeDone();
   }
 
   /** The process stood still: others may act in this node's place, and it acts no more until it knows. */
@@ -92,12 +107,15 @@ export class Placement {
 
   /** `nowhere`: nobody is left, or this node would be home but does not hear half of the ring, and so must not act. */
   of(channel: string): Place {
+    if (this.handovers.size > 0) return this.at(keyPoint(channel));
     return this.place(this.living.owner(channel));
   }
 
   /** The same for a channel whose point on the ring is known. */
   at(point: number): Place {
-    return this.place(this.living.ownerAt(point));
+    const home = this.living.ownerAt(point);
+    const before = home?.id === this.selfId ? this.handovers.homeOf(point) : undefined;
+    return this.place(before ?? home);
   }
 
   /** The home of a point if this node were gone; undefined where nobody else is left. */

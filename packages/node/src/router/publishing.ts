@@ -20,8 +20,8 @@ export interface PublishingOptions {
   readonly home: Home;
   /** Appends of this node's home are answered later: they are in flight as those to a peer are. */
   readonly appendsAreSlow: boolean;
-  /** Looked at before this node acts as a home; false when the process has stood still. */
-  readonly awake: () => boolean;
+  /** Looked at before this node acts as a home: the process has not stood still, and half of the ring hears it. */
+  readonly mayAct: () => boolean;
   readonly nextCorrelation: () => number;
   /** Longest wait of a publication for its home, in milliseconds. */
   readonly homeTimeoutMs: number;
@@ -122,7 +122,7 @@ export class Publishing {
     const byLink = new Map<Outbound, number[]>();
     for (const [index, channel] of channels.entries()) {
       const place = placement.of(channel);
-      const link = place.kind === 'peer' ? peers.get(place.member.id) : undefined;
+      const link = place.kind === 'peer' ? peers.reach(place.member.id) : undefined;
       if (
         link?.open &&
         !this.isHeld &&
@@ -223,7 +223,8 @@ export class Publishing {
   /** The link to a peer, or, where that is cut and it may go through a third, to one that hears it. */
   linkTowards(id: string, mayRelay = true): Outbound | undefined {
     const { peers } = this.options;
-    const direct = peers.get(id);
+    // the home may be one that has left the ring
+    const direct = peers.reach(id);
     if (direct?.open) return direct;
     const through = mayRelay ? peers.hearing.hearerOf(id) : undefined;
     const link = through === undefined ? undefined : peers.get(through);
@@ -265,9 +266,9 @@ export class Publishing {
   }
 
   private attemptHere(publication: Publication, dedupe: boolean, hops: number): boolean {
-    const { selfId, home, appendsAreSlow, awake } = this.options;
+    const { selfId, home, appendsAreSlow, mayAct } = this.options;
     const { channel } = publication;
-    if (!awake()) return false;
+    if (!mayAct()) return false;
     if (hops <= 1 && !this.flights.mayGo(channel, selfId)) return false;
     if (!appendsAreSlow || publication.ephemeral) {
       home.publish(channel, publication, dedupe, publication.done);

@@ -82,7 +82,7 @@ export class RingRouter implements Router, PeerUser {
     const { selfId, incarnation, peers, ring, log, homeTimeoutMs, now } = options;
     this.options = options;
     this.peers = peers;
-    this.placement = new Placement(selfId, peers.hearing, ring);
+    this.placement = new Placement(selfId, peers.hearing, ring, (member) => peers.disagrees(member));
     this.reads = new RemoteReads({
       nextCorrelation: () => this.nextCorrelation(),
       timeoutMs: homeTimeoutMs,
@@ -116,7 +116,7 @@ export class RingRouter implements Router, PeerUser {
       peers,
       home,
       appendsAreSlow: log.shared,
-      awake: options.awake,
+      mayAct: () => options.awake() && peers.heard,
       nextCorrelation: () => this.nextCorrelation(),
       homeTimeoutMs,
       maxWaitingBytes,
@@ -296,6 +296,7 @@ export class RingRouter implements Router, PeerUser {
     this.holding.onLinkDown(link);
     this.reads.onLinkDown(link);
     this.publishing.onLinkDown(link);
+    if (!this.updating) this.takeHandedOver();
     this.release.onLinkDown(link);
   }
 
@@ -307,8 +308,21 @@ export class RingRouter implements Router, PeerUser {
     if (!this.updating) this.review();
   }
 
+  onRingTold(): void {
+    if (!this.updating) this.takeHandedOver();
+  }
+
   onRelief(): void {
     this.local.relieved();
+  }
+
+  /** What other homes have let go of is this node's now. */
+  private takeHandedOver(): void {
+    for (const moved of this.placement.takeHandedOver()) {
+      this.readRequests.review();
+      this.holding.review({ moved, readmitted: false });
+      this.publishing.review(moved);
+    }
   }
 
   private review(ring?: Ring<Member>): void {
@@ -323,6 +337,7 @@ export class RingRouter implements Router, PeerUser {
     this.publishing.review(moved);
     if (this.ring.has(selfId)) this.release.cancel();
     this.release.review();
+    this.takeHandedOver();
     if (this.holding.looseCount > 0) this.lookSoon();
   }
 

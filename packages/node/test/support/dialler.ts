@@ -8,7 +8,12 @@ import { clusterKeys } from './cluster.ts';
 export const NONCE = 'nonce-nonce-nonce-0001';
 
 export function batch(...records: string[]): Buffer {
-  return Buffer.from(batchHeader('checksum') + records.join(''), 'latin1');
+  return batchOf('checksum', ...records);
+}
+
+/** The same from somebody who sees the ring of this checksum. */
+export function batchOf(checksum: string, ...records: string[]): Buffer {
+  return Buffer.from(batchHeader(checksum) + records.join(''), 'latin1');
 }
 
 /** Who dials a node as a peer does. */

@@ -6,7 +6,7 @@ import { hmacSigner } from '@ringway/service';
 import { WebSocketServer } from 'ws';
 import { decodeBatch, encodeControl, type PeerRecord } from '../../src/peers/wire.ts';
 import { clusterKeys } from './cluster.ts';
-import { batch } from './dialler.ts';
+import { batch, batchOf } from './dialler.ts';
 
 /** A listener that answers a peer's dial as it likes. */
 export async function impostor(
@@ -40,7 +40,10 @@ export async function impostor(
       made.dials++;
       ws.on('error', () => {});
       ws.on('message', (data: Buffer) => {
-        for (const record of decodeBatch(data).records) onRecord(record);
+        const { checksum, records } = decodeBatch(data);
+        for (const record of records) onRecord(record);
+        // it sees whatever ring it is told of, and hears who tells it
+        ws.send(batchOf(checksum, encodeControl({ t: 'heartbeat', unheard: [], echo: false })));
       });
       const nonce = String(request.headers['x-ringway-nonce']);
       for (const record of greet(nonce, member)) ws.send(batch(record));
