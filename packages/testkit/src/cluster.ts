@@ -31,6 +31,11 @@ export interface ClusterOptions {
   readonly env?: Env;
   readonly nodeEnv?: Env;
   readonly locatorEnv?: Env;
+  /**
+   * Gives the address under which peers and backends are to reach a node's internal listener, when that is not straight:
+   * that of a proxy. Consul and the tests go straight all the same.
+   */
+  readonly peerAddress?: (nodeId: string, internalPort: number) => Promise<string>;
   /** Put before each command, such as `['taskset', '-c', '0']`. */
   readonly prefix?: readonly string[];
 }
@@ -209,6 +214,7 @@ export class Cluster implements AsyncDisposable {
     const [publicPort = 0, internalPort = 0] = await freePorts(2);
     const { ca, internalTls = false, prefix = [] } = this.#options;
     const certificate = await ca?.issue(`${kind}-${publicPort}`);
+    const peerAddress = kind === 'node' ? await this.#options.peerAddress?.(id, internalPort) : undefined;
     const made = new ClusterProcess({
       kind,
       number,
@@ -235,6 +241,10 @@ export class Cluster implements AsyncDisposable {
         RINGWAY_CLUSTER_KEYS: this.keys.cluster,
         RINGWAY_LOG_LEVEL: 'info',
         ...(kind === 'node' ? { RINGWAY_NODE_ID: id } : { RINGWAY_AUTH_KEYS: this.keys.auth }),
+        ...(peerAddress !== undefined && {
+          RINGWAY_INTERNAL_URL: peerAddress,
+          RINGWAY_CHECK_URL: `http://127.0.0.1:${internalPort}/healthz`,
+        }),
         ...(certificate && {
           RINGWAY_PUBLIC_CERT: certificate.certFile,
           RINGWAY_PUBLIC_KEY: certificate.keyFile,
