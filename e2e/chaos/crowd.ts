@@ -1,6 +1,10 @@
 import { type Cluster, waitFor } from '@ringway/testkit';
 import { ChaosPerson, type Ledger, newLedger, PUBLISH_TIMEOUT_MS } from './person.ts';
 import type { SeededRandom } from './random.ts';
+import type { Holding, RunRecord } from './record.ts';
+
+/** Whose user is whose. */
+export type HomeOf = (userId: string) => string | undefined;
 
 export interface CrowdOptions {
   readonly people: number;
@@ -73,7 +77,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   /** Waits, within a bound, until everyone is where the ring wants it. */
-  async settle(homeOf: (userId: string) => string | undefined): Promise<void> {
+  async settle(homeOf: HomeOf): Promise<void> {
     await patiently(() =>
       this.people.every(({ client, userId }) => client.session?.nodeId === homeOf(userId)),
     );
@@ -96,6 +100,21 @@ export class Crowd implements AsyncDisposable {
       left = left.filter(({ person, id }) => !person.heard(id));
       return left.length === 0;
     });
+  }
+
+  /** What there is to judge. */
+  record(homeOf: HomeOf = () => undefined, holdings: readonly Holding[] = []): RunRecord {
+    return {
+      publishes: this.ledger.publishes,
+      sessions: this.people.map((person) => person.record),
+      standings: this.people.map(({ userId, client }) => ({
+        session: userId,
+        state: client.state,
+        node: client.session?.nodeId,
+        home: homeOf(userId),
+      })),
+      holdings,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ export interface ChaosOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly log: LogKind;
+  /** What may happen. */
   readonly kinds: readonly FaultKind[];
   readonly nodes: number;
   readonly people: number;
@@ -18,13 +19,14 @@ export interface ChaosOptions {
 }
 
 export const USAGE = `chaos [--seconds 60] [--seed N] [--log memory|redis] [--nodes 4] [--people 120] [--rate 150]
-      [--faults all|planned|KIND,KIND…] [--gaps told|none] [--homes]
+      [--faults all|planned|KIND,KIND…] [--without KIND,KIND…] [--gaps told|none] [--homes]
 
   --seconds  how long things go wrong; some 30 s of beginning and calming down come to it
   --seed     the same seed gives the same schedule; one is made up, and printed, when left out
   --log      where the messages are kept; with redis no gap may be told (but see --gaps)
   --rate     publishes a second
   --faults   planned: what operators do on purpose. Kinds: ${FAULT_KINDS.join(', ')}
+  --without  kinds that are left out
   --gaps     none: every gap is a flaw. Without it: none with redis, told with memory
   --homes    in the end every session must be on the home of its user
 `;
@@ -42,16 +44,18 @@ export function readOptions(args: readonly string[]): ChaosOptions {
       people: text,
       rate: text,
       faults: text,
+      without: text,
       gaps: text,
       homes: { type: 'boolean' },
     },
   });
+  const without = values.without ? kindsOf('without', values.without) : [];
   const log = oneOf('log', values.log || 'memory', ['memory', 'redis']);
   return Object.freeze({
     seconds: whole('seconds', values.seconds, 60, 3, 86_400),
     seed: whole('seed', values.seed, Math.floor(Math.random() * 1e6), 0, 0xffff_ffff),
     log,
-    kinds: kindsOf(values.faults || 'all'),
+    kinds: kindsOf('faults', values.faults || 'all').filter((kind) => !without.includes(kind)),
     nodes: whole('nodes', values.nodes, 4, 3, 20),
     people: whole('people', values.people, 120, 2, 10_000),
     rate: whole('rate', values.rate, 150, 1, 100_000),
@@ -60,10 +64,10 @@ export function readOptions(args: readonly string[]): ChaosOptions {
   });
 }
 
-function kindsOf(text: string): readonly FaultKind[] {
+function kindsOf(name: string, text: string): readonly FaultKind[] {
   if (text === 'all') return FAULT_KINDS;
   if (text === 'planned') return PLANNED_KINDS;
-  return text.split(',').map((kind) => oneOf('faults', kind, FAULT_KINDS));
+  return text.split(',').map((kind) => oneOf(name, kind, FAULT_KINDS));
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

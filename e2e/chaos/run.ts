@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildRing } from '@ringway/ring';
 import { checkRun } from './check/check.ts';
 import type { Flaw } from './check/flaw.ts';
-import { Crowd } from './crowd.ts';
+import { Crowd, type HomeOf } from './crowd.ts';
 import { inflict } from './faults.ts';
 import type { ChaosOptions } from './options.ts';
 import { SeededRandom } from './random.ts';
@@ -69,18 +69,7 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
   await crowd.lastWord();
   delay.disable();
 
-  const homeOf = homes(world);
-  const record: RunRecord = {
-    publishes: crowd.ledger.publishes,
-    sessions: crowd.people.map((person) => person.record),
-    standings: crowd.people.map(({ userId, client }) => ({
-      session: userId,
-      state: client.state,
-      node: client.session?.nodeId,
-      home: homeOf(userId),
-    })),
-    holdings: growth(before, await measure(world)),
-  };
+  const record = crowd.record(homes(world), growth(before, await measure(world)));
   const flaws = checkRun(record, options);
   const load = `load side: loop delayed by ${(delay.percentile(99) / 1e6).toFixed(0)} ms at most in 99 % of looks`;
   const { nodes: all, locators } = world.cluster;
@@ -118,7 +107,7 @@ async function unfold(
 }
 
 /** Whose user is whose among the nodes that run, worked out here. */
-function homes({ cluster }: World): (userId: string) => string | undefined {
+function homes({ cluster }: World): HomeOf {
   const running = cluster.nodes.filter((node) => node.running);
   const ring = buildRing(running.map(({ id }) => ({ id, weight: 1 })));
   return (userId) => ring.owner(`user:${userId}`)?.id;
