@@ -127,6 +127,13 @@ describe('the checker', () => {
     expect(kinds(run(unheard, late))).toEqual(['lost']);
   });
 
+  it('excuses nothing by a gap that was said when everything was calm', () => {
+    const calm = [...three, confirmed(4, 'a:4', { calm: true })];
+    const bob = session('bob', joined('a:0'), got(1, 'a:1'), got(2, 'a:2'), got(3, 'a:3'));
+    bob.sights.push(gap('a:3', 'a:4', 4_500));
+    expect(kinds(run(calm, bob))).toEqual(['lost']);
+  });
+
   it('finds a gap where none may be', () => {
     const record = run(three, session('bob', joined('a:0'), gap('a:0', 'a:3', 3_500)));
     expect(kinds(record)).toEqual([]);

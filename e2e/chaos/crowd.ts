@@ -15,6 +15,8 @@ export interface CrowdOptions {
   readonly rate: number;
   /** Share of them that go to groups. */
   readonly toGroups: number;
+  /** Tells the people and groups of this crowd from those of another one on the same cluster; none by default. */
+  readonly tag?: string;
 }
 
 /** How long everyone may take to be connected again, and to hear a last word, once things are calm, in milliseconds. */
@@ -35,11 +37,12 @@ export class Crowd implements AsyncDisposable {
   constructor(cluster: Cluster, options: CrowdOptions, random: SeededRandom) {
     this.#options = options;
     this.#random = random;
+    const { tag = '' } = options;
     this.people = Array.from(
       { length: options.people },
-      (_, i) => new ChaosPerson(cluster, `user-${i}`, this.ledger),
+      (_, i) => new ChaosPerson(cluster, `${tag}user-${i}`, this.ledger),
     );
-    this.groups = Array.from({ length: options.groups }, (_, i) => `group:room-${i}`);
+    this.groups = Array.from({ length: options.groups }, (_, i) => `group:${tag}room-${i}`);
   }
 
   /** Everyone connects, and each group gets its members. */
@@ -92,6 +95,7 @@ export class Crowd implements AsyncDisposable {
     const said = await Promise.all(
       channels.map((channel, i) => (this.people[i % this.people.length] as ChaosPerson).say(channel)),
     );
+    for (const publish of said) publish.calm = true;
     const due = said
       .filter(({ outcome }) => outcome === 'confirmed')
       .flatMap(({ id, channel }) => this.#membersOf(channel).map((person) => ({ person, id })));

@@ -22,6 +22,8 @@ export interface PublishRecord {
   duplicate?: boolean;
   /** It was refused for the moment at least once, and sent again: it may have lost its place in the sender's order. */
   refusedOnce?: boolean;
+  /** Said when everything had calmed down: no gap excuses its loss. */
+  calm?: boolean;
   /** Of a refusal, or of a failure to learn. */
   why?: string;
 }

@@ -7,6 +7,8 @@ import { SeededRandom } from '../chaos/random.ts';
 /** Two dozen people who talk to each other and in three groups, enough that every node is the home of some. */
 const SIZE = { people: 24, groups: 3, members: 12, rate: 120, toGroups: 0.25 };
 
+let crowds = 0;
+
 /**
  * Lets people talk while something happens; when it is over and everyone has calmed down, tells what was wrong with what
  * they heard, as the chaos suite's checker finds it.
@@ -16,7 +18,7 @@ export async function amidTalk(
   rules: Partial<CheckRules>,
   happening: (crowd: Crowd) => Promise<void>,
 ): Promise<readonly Flaw[]> {
-  await using crowd = new Crowd(cluster, SIZE, new SeededRandom(1));
+  await using crowd = new Crowd(cluster, { ...SIZE, tag: `${++crowds}-` }, new SeededRandom(1));
   await crowd.arrive();
   crowd.start();
   await happening(crowd);

@@ -47,7 +47,7 @@ export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
       }
       for (const publish of byChannel.get(stay.channel) ?? []) {
         if (seen.has(`${publish.from} ${publish.id}`)) continue;
-        if (!isDue(publish, stay) || isTold(publish, stay)) continue;
+        if (!isDue(publish, stay) || (!publish.calm && isTold(publish, stay))) continue;
         flaws.push({
           kind: 'lost',
           text: `${session.name} never got ${describe(publish)}; ${around(publish, stay)}`,
@@ -62,8 +62,9 @@ export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
 }
 
 /** Whether a session that stayed so long should have got it. What cannot be decided is not due. */
-function isDue({ position, sentAt, answeredAt = sentAt }: PublishRecord, stay: Stay): boolean {
+function isDue({ position, sentAt, answeredAt = sentAt, calm }: PublishRecord, stay: Stay): boolean {
   if (answeredAt > stay.until) return false;
+  if (calm) return true;
   const { from } = stay;
   if (position?.epoch === from.position.epoch) return position.seq > from.position.seq;
   return sentAt > from.at;
