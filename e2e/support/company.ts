@@ -1,6 +1,6 @@
 import type { Cluster } from '@ringway/testkit';
 import { checkRun } from '../chaos/check/check.ts';
-import type { CheckRules, Flaw } from '../chaos/check/flaw.ts';
+import type { CheckRules } from '../chaos/check/flaw.ts';
 import { Crowd } from '../chaos/crowd.ts';
 import { SeededRandom } from '../chaos/random.ts';
 
@@ -17,7 +17,7 @@ export async function amidTalk(
   cluster: Cluster,
   rules: Partial<CheckRules>,
   happening: (crowd: Crowd) => Promise<void>,
-): Promise<readonly Flaw[]> {
+): Promise<readonly string[]> {
   await using crowd = new Crowd(cluster, { ...SIZE, tag: `${++crowds}-` }, new SeededRandom(1));
   await crowd.arrive();
   crowd.start();
@@ -25,5 +25,6 @@ export async function amidTalk(
   await crowd.gather();
   await crowd.hush();
   await crowd.lastWord();
-  return checkRun(crowd.record(), { gaps: 'told', homes: false, ...rules });
+  const flaws = checkRun(crowd.record(), { gaps: 'told', homes: false, ...rules });
+  return flaws.map(({ kind, text }) => `${kind}: ${text}`);
 }
