@@ -101,6 +101,14 @@ describe('the checker', () => {
     expect(kinds(run(three, session('bob', joined('b:0', 2_500))))).toEqual(['lost']);
   });
 
+  it('expects of who left what lies before something that it got, for it may not have caught up', () => {
+    const left: Sight = { kind: 'left', at: 9_000, channel: ROOM };
+    expect(kinds(run(three, session('bob', joined('a:0'), got(1, 'a:1'), left)))).toEqual([]);
+    expect(kinds(run(three, session('bob', joined('a:0'), got(1, 'a:1'), got(3, 'a:3'), left)))).toEqual([
+      'lost',
+    ]);
+  });
+
   it('finds what was doubled', () => {
     const twice = session('bob', joined('a:0'), got(1, 'a:1'), got(2, 'a:2'), got(3, 'a:3'), got(2, 'b:1'));
     expect(kinds(run(three, twice))).toContain('doubled');

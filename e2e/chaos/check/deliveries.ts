@@ -1,4 +1,4 @@
-import type { PublishRecord, RunRecord } from '../record.ts';
+import type { Place, PublishRecord, RunRecord } from '../record.ts';
 import type { CheckRules, Flaw } from './flaw.ts';
 import { placeText, type Stay, viewOf } from './view.ts';
 
@@ -65,9 +65,20 @@ export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
 function isDue({ position, sentAt, answeredAt = sentAt, calm }: PublishRecord, stay: Stay): boolean {
   if (answeredAt > stay.until) return false;
   if (calm) return true;
+  // who left may not have caught up yet: due is what lies before something that it got
+  if (Number.isFinite(stay.until) && !goesOnBehind(stay, position, answeredAt)) return false;
   const { from } = stay;
   if (position?.epoch === from.position.epoch) return position.seq > from.position.seq;
   return sentAt > from.at;
+}
+
+/** Whether a session got something that came later in the channel. */
+function goesOnBehind(stay: Stay, place: Place | undefined, answeredAt: number): boolean {
+  return stay.messages.some(({ position, at }) =>
+    position?.epoch === place?.epoch
+      ? position !== undefined && place !== undefined && position.seq > place.seq
+      : at > answeredAt + IN_FLIGHT_MS,
+  );
 }
 
 /** Whether a gap covers it. */
