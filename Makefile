@@ -35,7 +35,7 @@ e2e: ## end-to-end tests over real processes
 
 chaos: ## processes killed, frozen and parted at random: make chaos SECONDS=600 SEED=42 LOG=redis
 	@scripts/setup.sh npm consul redis
-	@$(node) e2e/chaos/main.ts --seconds "$(SECONDS)" --seed "$(SEED)" --log "$(LOG)" $(CHAOS)
+	@npm run --silent chaos -- --seconds "$(SECONDS)" --seed "$(SEED)" --log "$(LOG)" $(CHAOS)
 
 bench: ## the benches, with their peers in the same run
 	@scripts/setup.sh npm consul redis wrk

@@ -241,10 +241,6 @@ export class Cluster implements AsyncDisposable {
         RINGWAY_CLUSTER_KEYS: this.keys.cluster,
         RINGWAY_LOG_LEVEL: 'info',
         ...(kind === 'node' ? { RINGWAY_NODE_ID: id } : { RINGWAY_AUTH_KEYS: this.keys.auth }),
-        ...(peerAddress !== undefined && {
-          RINGWAY_INTERNAL_URL: peerAddress,
-          RINGWAY_CHECK_URL: `http://127.0.0.1:${internalPort}/healthz`,
-        }),
         ...(certificate && {
           RINGWAY_PUBLIC_CERT: certificate.certFile,
           RINGWAY_PUBLIC_KEY: certificate.keyFile,
@@ -260,6 +256,10 @@ export class Cluster implements AsyncDisposable {
               RINGWAY_CHECK_SKIP_VERIFY: '1',
             }),
           }),
+        ...(peerAddress !== undefined && {
+          RINGWAY_INTERNAL_URL: peerAddress,
+          RINGWAY_CHECK_URL: `http://127.0.0.1:${internalPort}/healthz`,
+        }),
         ...this.#options.env,
         ...env,
       },
