@@ -20,7 +20,11 @@ function optionsOrUsage(): ChaosOptions {
 function keep(options: ChaosOptions, { record, logs, report }: RunResult): string {
   const folder = resolve(import.meta.dirname, `../../.tools/chaos/${options.log}-${options.seed}`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'record.json'), JSON.stringify(record));
+  // logs tell the time of day, records that of the run: the difference is here
+  writeFileSync(
+    join(folder, 'record.json'),
+    JSON.stringify({ timeOrigin: performance.timeOrigin, ...record }),
+  );
   writeFileSync(join(folder, 'report.txt'), report);
   for (const [id, text] of logs) writeFileSync(join(folder, `${id}.log`), text);
   return folder;

@@ -47,8 +47,10 @@ export function readOptions(args: readonly string[]): ChaosOptions {
       without: text,
       gaps: text,
       homes: { type: 'boolean' },
+      help: { type: 'boolean' },
     },
   });
+  if (values.help) throw new Error('what chaos takes:');
   const without = values.without ? kindsOf('without', values.without) : [];
   const log = oneOf('log', values.log || 'memory', ['memory', 'redis']);
   return Object.freeze({

@@ -62,6 +62,7 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
     say(`${line}${tally(crowd)}`),
   );
   say('calm: waiting for everyone to be back');
+  failures.push(...fallen(world, steps));
   await world.cluster.settled(45_000).catch((error: Error) => failures.push(error.message));
   await crowd.gather();
   await crowd.hush();
@@ -104,6 +105,18 @@ async function unfold(
   });
   await Promise.all([sleep(forMs), ...under]);
   return failures;
+}
+
+/** Whoever ended without having been told to. */
+function fallen({ cluster }: World, steps: readonly Step[]): string[] {
+  const told = new Set(
+    steps.flatMap(({ fault }) =>
+      fault.kind === 'node-stop' || fault.kind === 'node-drain' ? [fault.node] : [],
+    ),
+  );
+  return [...cluster.nodes, ...cluster.locators]
+    .filter((process) => !process.running && !told.has(process.id))
+    .map(({ id, output }) => `${id} ended by itself: ${output.slice(-1_500)}`);
 }
 
 /** Whose user is whose among the nodes that run, worked out here. */

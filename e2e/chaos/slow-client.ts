@@ -1,4 +1,4 @@
-import type { Cluster } from '@ringway/testkit';
+import { type Cluster, waitFor } from '@ringway/testkit';
 import { WebSocket } from 'ws';
 
 /** Bytes that it is sent and does not read: more than the sockets on the way hold, and than a node keeps for a client. */
@@ -23,8 +23,15 @@ export async function slowClient(cluster: Cluster, forMs: number): Promise<void>
 }
 
 async function open(cluster: Cluster, user: string): Promise<WebSocket> {
-  const locator = cluster.locators.find(({ running }) => running);
-  const { url } = await cluster.route(user, { ...(locator && { locator }) });
+  // whichever locator answers: one of them may be down just now
+  const { url } = await waitFor(
+    () => Promise.any(cluster.locators.map((locator) => cluster.route(user, { locator }))),
+    {
+      message: 'a locator that answers',
+      timeout: 20_000,
+      interval: 200,
+    },
+  );
   const socket = new WebSocket(url, ['ringway.v1'], { perMessageDeflate: false });
   socket.on('error', () => {});
   await new Promise<void>((resolve) => {
