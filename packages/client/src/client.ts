@@ -9,7 +9,6 @@ import {
 import {
   type ClientFrame,
   closeRule,
-  type ExpiringFrame,
   type Position,
   type PublishTarget,
   type ServerFrame,
@@ -76,6 +75,8 @@ export class RingwayClient extends Emitter<ClientEvents> {
   #directFailures = 0;
   #cancelWelcome: (() => void) | undefined;
   #giveUpStandby: (() => void) | undefined;
+  /** Who wanted the move that is under way, to be told if it fails. */
+  #movers: ((reason: string) => void)[] = [];
   #retireBefore: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
 
@@ -242,6 +243,7 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#heartbeat.stop();
     this.#giveUpStandby?.();
     this.#giveUpStandby = undefined;
+    this.#movers = [];
     this.#retireBefore?.();
     this.#outbox.disconnected();
     this.#channels.ended();
@@ -323,7 +325,7 @@ export class RingwayClient extends Emitter<ClientEvents> {
         this.#moveTo(frame.url, (reason) => this.#send({ type: 'moveFailed', reason }));
         return;
       case 'expiring':
-        void this.#renew(frame);
+        void this.#renew(this.#options.clock.now() + frame.expiresIn);
         return;
       case 'ping':
         this.#send({ type: 'pong' });
@@ -341,11 +343,13 @@ export class RingwayClient extends Emitter<ClientEvents> {
 
   /** Opens the other socket first; the one in use is read until what it may have missed has come on the new one. */
   #moveTo(url: string, failed: (reason: string) => void): void {
+    this.#movers.push(failed);
     if (this.#giveUpStandby) return;
     const { clock } = this.#options;
     this.#giveUpStandby = standBy(url, this.#options, {
       welcome: (socket, frame) => {
         this.#giveUpStandby = undefined;
+        this.#movers = [];
         this.#retireBefore?.();
         const replaced = this.#link.replace(socket);
         if (!replaced.taken) return;
@@ -362,26 +366,32 @@ export class RingwayClient extends Emitter<ClientEvents> {
       },
       failed: (reason) => {
         this.#giveUpStandby = undefined;
-        failed(reason);
+        for (const each of this.#movers.splice(0)) each(reason);
       },
     });
   }
 
   /**
    * Renews the right while it lasts. A ticket is for one node: where `/route` names another node by now, the session
-   * moves there, with the old connection standing until the new one does.
+   * moves there, with the old connection standing until the new one does; where it cannot, it asks for a ticket elsewhere.
    */
-  async #renew({ expiresIn }: ExpiringFrame): Promise<void> {
+  async #renew(until: number): Promise<void> {
     const session = this.#session;
     if (!session) return;
-    const until = this.#options.clock.now() + expiresIn;
     const port = {
       avoid: () => this.#avoid.current(),
       failed: (error: RingwayError) => this.emit('error', error),
     };
     const answer = await renew(this.#router, this.#options, until, port, session.abort.signal);
     if (!answer || this.#session !== session) return;
-    if (answer.nodeId === session.welcome.nodeId) this.#send({ type: 'refresh', ticket: answer.ticket });
-    else this.#moveTo(answer.url, () => {});
+    const { nodeId, url, ticket } = answer;
+    if (nodeId === session.welcome.nodeId) this.#send({ type: 'refresh', ticket });
+    else {
+      this.#moveTo(url, () => {
+        if (this.#avoid.current().includes(nodeId)) return;
+        this.#avoid.add(nodeId);
+        void this.#renew(until);
+      });
+    }
   }
 }

@@ -63,6 +63,7 @@ export function configureLocator(settings: LocatorSettings, parts: LocatorParts)
     ...(tls.internal ? { internalTls: tls.internal } : {}),
     origins: settings.origins,
     routeLimit: { rate: settings.routeRate, burst: settings.routeBurst },
+    maxLag: settings.maxLag,
     internalOpen: settings.insecure,
     stopDelay: settings.stopDelay,
     ...(parts.sdk === undefined ? {} : { sdk: parts.sdk }),

@@ -16,6 +16,7 @@ import type { Authenticate } from './auth/port.ts';
 import { createInternalApp } from './internal-app.ts';
 import { createMetrics, type LocatorMetrics } from './metrics.ts';
 import type { OpenApiDocument } from './openapi.ts';
+import { Overload } from './overload.ts';
 import { createPublicApp } from './public-app.ts';
 import { type RateLimit, RateLimiter } from './rate-limit.ts';
 import { RingWaiters } from './ring-waiters.ts';
@@ -51,6 +52,8 @@ export interface LocatorOptions {
   readonly origins?: readonly string[];
   /** Of one caller. Default 20 a second, 40 at once. */
   readonly routeLimit?: RateLimit;
+  /** How late the event loop may be before `/route` refuses, in milliseconds. Default 500. */
+  readonly maxLag?: number;
   /** The internal listener asks for no tokens; for loopback only. Default false. */
   readonly internalOpen?: boolean;
   /** The SDK's bundle, served at `/sdk/ringway.js`; not served when left out. */
@@ -67,6 +70,7 @@ export const LOCATOR_DEFAULTS = Object.freeze({
   listen: Object.freeze({ host: '127.0.0.1', port: 0 }),
   origins: Object.freeze([]) as readonly string[],
   routeLimit: Object.freeze({ rate: 20, burst: 40 }),
+  maxLag: 500,
   internalOpen: false,
   stopDelay: 0,
 });
@@ -116,6 +120,7 @@ class LocatorService extends BasicService implements Locator {
   readonly #membership: Membership;
   readonly #watcher: RingWatcher;
   readonly #waiters: RingWaiters;
+  readonly #overload: Overload;
   #origins: readonly string[];
   #public: Listener | undefined;
   #internal: Listener | undefined;
@@ -133,6 +138,11 @@ class LocatorService extends BasicService implements Locator {
     this.#membership = typeof membership === 'function' ? membership(hooks) : membership;
     this.#watcher = new RingWatcher({ membership: this.#membership, log: options.logger, hooks });
     this.#watcher.subscribe(() => this.#metrics.ringChanged());
+    this.#overload = new Overload({
+      maxLagMs: options.maxLag ?? LOCATOR_DEFAULTS.maxLag,
+      now: () => performance.now(),
+      random: Math.random,
+    });
     this.#waiters = new RingWaiters(this.#watcher);
   }
 
@@ -189,6 +199,7 @@ class LocatorService extends BasicService implements Locator {
         limiter: new RateLimiter(this.#options.routeLimit ?? LOCATOR_DEFAULTS.routeLimit),
         router,
         metrics: this.#metrics,
+        overload: this.#overload,
         onFault: (error) => logger.error({ err: error }, 'GET /route failed'),
       },
     });
@@ -206,6 +217,7 @@ class LocatorService extends BasicService implements Locator {
       now,
       publicDocument: () => publicApp.swagger() as OpenApiDocument,
     });
+    this.#overload.start();
     this.#public = await open(publicApp, publicListen, publicTls);
     this.#internal = await open(internalApp, internalListen, internalTls);
     logger.info({ public: this.publicUrl, internal: this.internalUrl }, 'locator listens');
@@ -215,6 +227,7 @@ class LocatorService extends BasicService implements Locator {
     const { stopDelay = LOCATOR_DEFAULTS.stopDelay, membership } = this.#options;
     if (stopDelay > 0 && this.#public) await delay(stopDelay);
     this.#waiters.close();
+    this.#overload.stop();
     await Promise.all([this.#public?.close(), this.#internal?.close()]);
     await this.#watcher.close();
     if (typeof membership === 'function') await this.#membership.close();

@@ -36,7 +36,7 @@ export function createMetrics(ring: { ageSeconds(): number; members(): number })
   });
   const answers = new Counter({
     name: 'ringway_routes_total',
-    help: 'Answers of GET /route by code; "ok" for 200, "rate_limited" for those refused as too many.',
+    help: 'Answers of GET /route by code; "ok" for 200, "rate_limited" for those of a caller refused as too many, "overloaded" for those of all.',
     labelNames: ['code'] as const,
     registers,
     collect: settle,

@@ -1,5 +1,5 @@
 import type { Member } from '@ringway/membership';
-import { HTTP, type RouteAnswer } from '@ringway/protocol';
+import { type RouteAnswer, socketUrlHead } from '@ringway/protocol';
 import type { RingVersion } from '@ringway/ring';
 import { quote } from './ticket-text.ts';
 
@@ -15,18 +15,10 @@ export interface Routed {
   readonly ring: RingVersion;
 }
 
-/**
- * Where a client opens its socket: the member's public URL, which may carry a path prefix
- * (`wss://ws.example.com/n/node-2`), then `/ws`, then the ticket, whose characters need no escaping.
- */
-function socketUrl({ publicUrl }: Member): string {
-  return `${publicUrl.endsWith('/') ? publicUrl.slice(0, -1) : publicUrl}${HTTP.socket}?ticket=`;
-}
-
 /** The answer as an object. */
 export function routeAnswer({ userId, member, ticket, exp, at, ring }: Routed): RouteAnswer {
   const expiresAt = exp * 1000;
-  const url = socketUrl(member) + ticket;
+  const url = socketUrlHead(member.publicUrl) + ticket;
   return { userId, nodeId: member.id, url, ticket, expiresAt, expiresIn: expiresAt - at, ring };
 }
 
@@ -41,7 +33,10 @@ const texts = new WeakMap<Member, MemberText>();
 function textOf(member: Member): MemberText {
   const known = texts.get(member);
   if (known) return known;
-  const text = { id: JSON.stringify(member.id), url: JSON.stringify(socketUrl(member)).slice(0, -1) };
+  const text = {
+    id: JSON.stringify(member.id),
+    url: JSON.stringify(socketUrlHead(member.publicUrl)).slice(0, -1),
+  };
   texts.set(member, text);
   return text;
 }

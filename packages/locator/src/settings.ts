@@ -94,6 +94,12 @@ export const locatorSettings = Object.freeze({
     unit: 'requests',
     help: 'How often a caller may ask /route at once.',
   }),
+  maxLag: setting.duration('RINGWAY_MAX_LAG', {
+    default: 500,
+    min: 10,
+    max: 3_600_000,
+    help: 'How late the event loop may be; beyond that /route answers 503 with Retry-After, so that those who are answered are answered in time.',
+  }),
   stopDelay: setting.duration('RINGWAY_STOP_DELAY', {
     default: 0,
     max: 300_000,

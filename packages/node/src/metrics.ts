@@ -33,6 +33,10 @@ export interface MetricsSources {
   ringMembers(): number;
   readonly publishes: Tally;
   readonly closes: Tally;
+  readonly moves: Tally;
+  movesPending(): number;
+  movesLeft(): number;
+  draining(): boolean;
   readonly refused: Tally;
   readonly membersRejected: Tally;
 }
@@ -112,6 +116,21 @@ export function nodeMetrics(sources: MetricsSources): { readonly registry: Regis
     'Sessions and upgrades that were ended, by close code.',
     'code',
     sources.closes,
+  );
+  gauge('ringway_moves_pending', 'Sessions that were told to move and have not gone yet.', () =>
+    sources.movesPending(),
+  );
+  gauge('ringway_moves_left', 'Sessions that belong elsewhere and are to be told.', () =>
+    sources.movesLeft(),
+  );
+  gauge('ringway_draining', '1 while the node takes no sessions and sends away those that it has.', () =>
+    sources.draining() ? 1 : 0,
+  );
+  tally(
+    'ringway_moves_total',
+    'Sessions that were sent to another node, by how it went.',
+    'result',
+    sources.moves,
   );
   tally(
     'ringway_refused_total',

@@ -15,15 +15,20 @@ import {
   tlsFiles,
 } from '@ringway/service';
 import { type Addresses, addressesOf } from './addresses.ts';
+import { bounded, within } from './bounds.ts';
+import { Drain } from './drain.ts';
 import { internalApp } from './http/internal-app.ts';
 import { PublicListener } from './http/public-listener.ts';
 import { newIncarnation } from './incarnation.ts';
 import { MemoryLog } from './log/memory.ts';
 import { Tenures } from './log/tenures.ts';
 import { nodeMetrics, Tally } from './metrics.ts';
+import { OwnState } from './own-state.ts';
 import { Peers } from './peers/peers.ts';
 import { MAX_PEER_FRAME_BYTES } from './peers/wire.ts';
+import { RingPlaces } from './router/ring-places.ts';
 import { RingRouter } from './router/ring-router.ts';
+import { MoveTickets } from './session/move-tickets.ts';
 import { Sessions } from './session/sessions.ts';
 import { Tickets } from './session/tickets.ts';
 import type { NodeSettings } from './settings.ts';
@@ -64,7 +69,10 @@ export interface Node extends Service {
 /** How long past the closing of the last session a client may take to answer the goodbye, in milliseconds. */
 const GOODBYE_MS = 1_000;
 const SWEEP_MS = 1_000;
+const DEREGISTER_MS = 2_000;
 const MAX_REMEMBERED_TICKETS = 1_000_000;
+/** How long the registry must call the node critical before it drains, in milliseconds. */
+const CRITICAL_PATIENCE_MS = 3_000;
 
 /** A node made of its parts; nothing happens before `start`. */
 export function createNode(options: NodeOptions): Node {
@@ -85,7 +93,7 @@ class RingwayNode extends BasicService implements Node {
     });
     this.parts = parts;
     // what goes wrong with the stopping is told to whoever waits for it
-    parts.onReplaced = () => void this.stop().catch(() => {});
+    parts.onEnd = () => void this.stop().catch(() => {});
     this.id = options.settings.nodeId;
     this.incarnation = parts.incarnation;
   }
@@ -110,13 +118,15 @@ class Parts {
   readonly incarnation = newIncarnation(Date.now());
   readonly sessions: Sessions;
   addresses: Addresses | undefined;
-  /** Another start under this id has taken the place in the ring: this one is to end. */
-  onReplaced: () => void = () => {};
+  /** The node is to end: it was drained, or another start under this id has taken its place in the ring. */
+  onEnd: () => void = () => {};
   private readonly options: NodeOptions;
   private readonly logger: Logger;
   private readonly membership: Membership;
   private readonly watcher: RingWatcher;
   private readonly log: MemoryLog;
+  private readonly drain: Drain;
+  private readonly ownState: OwnState;
   private readonly router: RingRouter;
   private readonly listener: PublicListener;
   private readonly internal: ReturnType<typeof internalApp>;
@@ -185,6 +195,7 @@ class Parts {
     });
     this.router = new RingRouter({
       selfId: nodeId,
+      incarnation: this.incarnation,
       ring: this.watcher.current,
       peers,
       log: this.log,
@@ -202,14 +213,23 @@ class Parts {
       now: wallClock,
     });
     const publishes = new Tally();
+    const moves = new Tally();
     this.sessions = new Sessions({
       nodeId,
       settings,
       router: this.router,
+      places: new RingPlaces(this.router.placement, peers),
       tickets,
+      moveTickets: new MoveTickets({
+        keys: ticketKeys,
+        cluster,
+        idPrefix: `${this.incarnation}.`,
+        now: wallClock,
+      }),
       idPrefix: `${this.incarnation}.`,
       publishes,
       closes: this.closes,
+      moves,
       logger,
       now,
       wallClock,
@@ -217,6 +237,35 @@ class Parts {
       onAuthenticated: (stream) => this.listener.authenticated(stream),
     });
     const { sessions, router, watcher } = this;
+    router.placement.onMoved = (moved) => sessions.mover.changed(moved);
+    this.drain = new Drain({
+      nodeId,
+      graceMs: settings.stopGrace,
+      closeSpreadMs: settings.stopSpread,
+      pace: { rate: settings.moveRate, spreadMs: settings.moveSpread },
+      sessions,
+      logger,
+      now,
+      leave: () => {
+        this.ownState.forget();
+        return this.registration?.leave() ?? Promise.resolve();
+      },
+      rejoin: () => {
+        this.ownState.forget();
+        return this.registration?.rejoin() ?? Promise.resolve();
+      },
+      channelsClosed: () => this.router.channelsClosed,
+      drained: () => this.onEnd(),
+    });
+    this.ownState = new OwnState({
+      patienceMs: CRITICAL_PATIENCE_MS,
+      out: (cause) => {
+        if (this.drain.said) return;
+        logger.warn({ cause }, 'the registry has this node out of the ring');
+        this.drain.begin(cause);
+      },
+      up: () => this.backInRing(),
+    });
     const metrics = nodeMetrics({
       sessions: () => sessions.size,
       sessionsLimit: settings.maxSessions,
@@ -235,6 +284,10 @@ class Parts {
       ringMembers: () => router.ring.size,
       publishes,
       closes: this.closes,
+      moves,
+      movesPending: () => sessions.mover.pendingCount,
+      movesLeft: () => sessions.mover.wantedCount,
+      draining: () => this.drain.active,
       refused: this.refused,
       membersRejected: this.membersRejected,
     });
@@ -263,7 +316,12 @@ class Parts {
       registry: metrics.registry,
       logger,
       messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,
-      ready: () => this.registration !== undefined,
+      ready: () => this.registration !== undefined && !this.drain.active,
+      drain: {
+        begin: () => this.drain.begin('request'),
+        cancel: () => this.drain.lift('request'),
+        progress: () => this.drain.progress,
+      },
       sessionsOf: (userId) => sessions.sessionsOf(userId),
       count: (result) => publishes.add(result),
       acceptPeer: (request, socket, head) => peers.accept(request, socket, head),
@@ -288,6 +346,7 @@ class Parts {
         'the ring changed',
       );
       this.router.setRing(after);
+      this.lookAtSelf();
     });
     this.sessions.start();
     this.sweeper = setInterval(() => this.log.sweep(), SWEEP_MS);
@@ -307,10 +366,11 @@ class Parts {
       replaced: (incarnation) => {
         this.logger.error({ incarnation }, 'another start of this node has replaced this one, stopping');
         this.router.abdicate();
-        this.onReplaced();
+        this.onEnd();
       },
     });
     this.registration = await within(startTimeout, signal, 'registering', registering);
+    this.lookAtSelf();
     this.logger.info({ ...this.addresses, incarnation: this.incarnation }, 'the node runs');
   }
 
@@ -318,17 +378,11 @@ class Parts {
   async stop(): Promise<void> {
     const { settings } = this.options;
     const { logger, registration } = this;
-    const deadline = performance.now() + settings.stopGrace;
-    this.sessions.drain();
+    await this.drain.finish();
+    this.ownState.stop();
     if (registration) {
-      await bounded(registration.leave(), settings.stopGrace / 3, 'leaving the ring', logger);
-    }
-    const before = this.sessions.size;
-    const spread = Math.max(0, Math.min(settings.stopSpread, deadline - performance.now()));
-    await this.sessions.closeAll('going_away', spread);
-    logger.info({ sessions: before }, 'all sessions were asked to go elsewhere');
-    if (registration) {
-      await bounded(registration.deregister(), settings.stopGrace / 3, 'deregistering', logger);
+      const atMost = Math.min(DEREGISTER_MS, settings.stopGrace / 3);
+      await bounded(registration.deregister(), atMost, 'deregistering', logger);
     }
     this.sessions.stop();
     clearInterval(this.sweeper);
@@ -351,6 +405,19 @@ class Parts {
         readTls(this.internalTls),
       );
     }
+  }
+
+  /** What the registry shows of this start of the node. */
+  private lookAtSelf(): void {
+    const { nodeId } = this.options.settings;
+    const own = this.watcher.snapshot?.members.find(({ id }) => id === nodeId);
+    this.ownState.look(own?.incarnation === this.incarnation ? own.state : undefined);
+  }
+
+  private backInRing(): void {
+    // somebody has taken back what the node has said: it stands by its word
+    if (this.drain.said) this.drain.repeat();
+    else for (const cause of ['maintenance', 'critical'] as const) this.drain.lift(cause);
   }
 
   private member({ publicUrl, internalUrl }: Addresses): Member {
@@ -381,44 +448,4 @@ class Parts {
       () => setTimeout(again, 2_000).unref(),
     );
   }
-}
-
-/** A step of the start took too long: the registry is away. */
-export class StartTimeoutError extends Error {
-  override readonly name = 'StartTimeoutError';
-  readonly code = 'start_timeout';
-
-  constructor(what: string, ms: number) {
-    super(`${what} took more than ${ms / 1000} s`);
-  }
-}
-
-/** Waits for a step of the start, but neither beyond its time nor beyond a stop. */
-async function within<T>(ms: number, signal: AbortSignal, what: string, step: Promise<T>): Promise<T> {
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new StartTimeoutError(what, ms)), ms);
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([step, ended]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** Waits for a step of the stop, but not for ever: what is away must not keep the process. */
-async function bounded(step: Promise<unknown>, ms: number, what: string, logger: Logger): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      logger.warn({ ms }, `${what} took too long, going on`);
-      resolve();
-    }, ms);
-  });
-  const done = step.then(undefined, (error: unknown) =>
-    logger.warn({ err: error }, `${what} failed, going on`),
-  );
-  await Promise.race([done, late]);
-  clearTimeout(timer);
 }

@@ -184,16 +184,39 @@ export const nodeSettings = Object.freeze({
     help: 'Longest time for the first reading of the ring, and for registering; after that the process ends with 1, for its supervisor to start it again.',
   }),
   stopGrace: setting.duration('RINGWAY_STOP_GRACE', {
-    default: 10_000,
+    default: 25_000,
     min: 0,
     max: 3_600_000,
-    help: 'Longest time a graceful stop may take, over all.',
+    help: 'Longest time a drain or a graceful stop may take, over all. Give the supervisor 5 s more.',
   }),
   stopSpread: setting.duration('RINGWAY_STOP_SPREAD', {
     default: 500,
     min: 0,
     max: 600_000,
-    help: 'Over how long a stopping node spreads the closing of its sessions, so that they do not all come back at one moment.',
+    help: 'Over how long a stopping node spreads the closing of those of its sessions that have not moved, so that they do not all come back at one moment.',
+  }),
+  move: setting.choice('RINGWAY_MOVE', ['overlap', 'close', 'off'], {
+    default: 'overlap',
+    help: 'How sessions get to their new home after a change of the ring: overlap tells them to connect there first; close ends them (4600), spread in the same way; off leaves them where they are, and lets a drain close all.',
+  }),
+  moveRate: setting.number('RINGWAY_MOVE_RATE', {
+    default: 500,
+    min: 0.1,
+    max: 1_000_000,
+    unit: 'sessions a second',
+    help: 'How fast a node moves sessions. A drain goes faster where its grace asks for it.',
+  }),
+  moveSpread: setting.duration('RINGWAY_MOVE_SPREAD', {
+    default: 1_000,
+    min: 0,
+    max: 3_600_000,
+    help: 'Least time over which a node spreads the moves after a change of the ring.',
+  }),
+  moveDeadline: setting.duration('RINGWAY_MOVE_DEADLINE', {
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+    help: 'How long a session that was told to move may take; then it is closed (4600).',
   }),
 });
 

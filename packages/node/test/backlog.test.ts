@@ -38,12 +38,32 @@ describe('the home of a channel with a long backlog', () => {
 
   it('gives a holder its beginning and the newest message, for the rest to be read as a hole', async () => {
     const peer = await dial();
+    // who is elsewhere reads what there is; where it ends
+    const control = encodeControl({
+      t: 'read',
+      correlation: 1,
+      channel: 'group:long',
+      since: position,
+      limit: 0,
+    });
+    peer.socket.send(batch(control));
+    await waitFor(() => peer.control('readEnd').length === 1, 'the place where the log begins');
+    const epoch = peer.control('readEnd')[0]?.start?.epoch ?? '';
+    const start = 0;
     peer.socket.send(
-      batch(encodeControl({ t: 'interest', correlation: 1, channel: 'group:long', sessions: 1, position })),
+      batch(
+        encodeControl({
+          t: 'interest',
+          correlation: 2,
+          channel: 'group:long',
+          sessions: 1,
+          position: { epoch, seq: start },
+        }),
+      ),
     );
     const delivered = () => peer.records.filter(({ kind }) => kind === KIND.deliver);
     await waitFor(() => delivered().length === 3, 'the messages');
-    const start = peer.control('interested')[0]?.start?.seq ?? Number.NaN;
+    expect(peer.control('interested')[0]).toMatchObject({ start: { epoch, seq: start }, goesOn: true });
     expect(delivered().map((record) => 'position' in record && record.position?.seq)).toEqual([
       start + 1,
       start + 2,

@@ -54,6 +54,7 @@ describe('while peers take less than they are given', () => {
       logger: createLogger({ name: 'node-1', level: 'silent', pretty: false }),
       messageId: () => 'm',
       ready: () => true,
+      drain: { begin: () => {}, cancel: () => {}, progress: () => expect.fail('nobody asks') },
       sessionsOf: () => [],
       count: () => {},
       acceptPeer: () => {},
@@ -91,6 +92,7 @@ describe('while peers take less than they are given', () => {
       pause: (one) => paused.push(one),
       takeTicket: () => ({ ok: false, close: 'unavailable', reason: 'full' }),
       refreshed: () => {},
+      moveFailed: () => {},
       count: () => {},
     });
     for (const to of ['user:bob', { users: ['bob', 'carol'] }]) {

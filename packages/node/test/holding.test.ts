@@ -26,6 +26,8 @@ class OneChannel implements LocalChannels {
     this.position = start;
   }
 
+  readonly reading = 0;
+
   relieved(): void {}
 
   positionOf(): Position | undefined {
@@ -56,7 +58,11 @@ describe('interest, as a home is told of it', () => {
   beforeEach(async () => {
     vi.useFakeTimers();
     local = new OneChannel();
-    lone = new LoneRouter(['node-2', 'node-3'], local, { received: () => {}, answered: () => {} });
+    lone = new LoneRouter(['node-2', 'node-3'], local, {
+      received: () => {},
+      answered: () => {},
+      lost: () => {},
+    });
     const ring = lone.setRing(['node-2', 'node-3'], false);
     await vi.advanceTimersByTimeAsync(300);
     const owner = ring.owner(CHANNEL)?.id;

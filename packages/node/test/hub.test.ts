@@ -23,12 +23,16 @@ function delivery(seq: number, epoch = 'e1', id = `${epoch}-${seq}`): Delivery {
   };
 }
 
+function history(start: Position, messages: readonly Delivery[], end = start): History {
+  return { start, messages, end: messages.at(-1)?.position ?? end };
+}
+
 /** A router in the hands of the test: what the hub asks is written down, the answers are the test's. */
 class ScriptedRouter implements Router {
   readonly calls: string[] = [];
   private readonly asked = new Map<string, SubscribeAnswer>();
   /** What a read of history gives; a promise keeps the hub waiting. */
-  log: (since: Position) => History | Promise<History> = (since) => ({ start: since, messages: [] });
+  log: (since: Position) => History | Promise<History> = (since) => history(since, []);
   congested = false;
 
   publish(): void {}
@@ -195,10 +199,11 @@ describe('the hub', () => {
 
   it('reads a hole from the log, and goes on in order', async () => {
     join();
-    router.log = ({ seq }) => ({
-      start: at(seq),
-      messages: [1, 2, 3, 4].filter((n) => n > seq).map((n) => delivery(n)),
-    });
+    router.log = ({ seq }) =>
+      history(
+        at(seq),
+        [1, 2, 3, 4].filter((n) => n > seq).map((n) => delivery(n)),
+      );
     hub.deliver(CHANNEL, delivery(4), 'elsewhere');
     hub.deliver(CHANNEL, delivery(5), 'elsewhere');
     expect(await got(5)).toEqual([1, 2, 3, 4, 5]);
@@ -207,10 +212,11 @@ describe('the hub', () => {
 
   it('tells a gap with its bounds where the log has dropped what is missing', async () => {
     join();
-    router.log = ({ seq }) => ({
-      start: at(Math.max(seq, 3)),
-      messages: [4, 5].filter((n) => n > seq).map((n) => delivery(n)),
-    });
+    router.log = ({ seq }) =>
+      history(
+        at(Math.max(seq, 3)),
+        [4, 5].filter((n) => n > seq).map((n) => delivery(n)),
+      );
     hub.deliver(CHANNEL, delivery(5), 'elsewhere');
     expect(await got(3)).toEqual(['gap e1/0 to e1/3', 4, 5]);
     expect(hub.gaps).toBe(1);
@@ -222,12 +228,12 @@ describe('the hub', () => {
     router.log = () => new Promise((resolve) => reads.push(resolve));
     hub.deliver(CHANNEL, delivery(2), 'elsewhere');
     hub.deliver(CHANNEL, delivery(3), 'elsewhere');
-    reads[0]?.({ start: at(0), messages: [delivery(1), delivery(2), delivery(3)] });
+    reads[0]?.(history(at(0), [delivery(1), delivery(2), delivery(3)]));
     await waitFor(() => reads.length === 2, 'the second read');
     // the answer was made before this message, and came before it; both are looked at in one turn
-    reads[1]?.({ start: at(3), messages: [] });
+    reads[1]?.(history(at(3), []));
     hub.deliver(CHANNEL, delivery(4), 'elsewhere');
-    router.log = ({ seq }) => ({ start: at(seq), messages: seq < 4 ? [delivery(4)] : [] });
+    router.log = ({ seq }) => history(at(seq), seq < 4 ? [delivery(4)] : []);
     expect(await got(4)).toEqual([1, 2, 3, 4]);
   });
 
@@ -239,34 +245,59 @@ describe('the hub', () => {
         refuse = reject;
       });
     hub.deliver(CHANNEL, delivery(3), 'elsewhere');
-    hub.continueFrom(CHANNEL, at(0, 'e2'));
+    hub.continueFrom(CHANNEL, at(0, 'e2'), false);
     hub.deliver(CHANNEL, delivery(1, 'e2'), 'elsewhere');
     const first = refuse;
-    router.log = ({ epoch, seq }) => ({
-      start: at(seq, epoch),
-      messages: epoch === 'e2' && seq < 1 ? [delivery(1, 'e2')] : [],
-    });
+    router.log = ({ epoch, seq }) =>
+      epoch === 'e2' ? history(at(seq, 'e2'), []) : history(at(0, 'e2'), [delivery(1, 'e2')]);
     first(new Error('not the home any more'));
     expect(await got(2)).toEqual(['gap e1/0 to e2/0', 1]);
   });
 
-  it('goes on from another place with a gap, never back', async () => {
+  it('goes on from another place by what the log has, with a gap for what it has not, and never back', async () => {
     join('accepted', at(5));
-    hub.continueFrom(CHANNEL, at(5));
-    hub.continueFrom(CHANNEL, at(3));
-    hub.continueFrom('group:other', at(9));
+    hub.continueFrom(CHANNEL, at(5), true);
+    hub.continueFrom(CHANNEL, at(3), false);
+    hub.continueFrom('group:other', at(9), false);
     expect(hub.positionOf(CHANNEL)).toEqual(at(5));
-    hub.continueFrom(CHANNEL, at(8));
+    router.log = ({ epoch, seq }) =>
+      epoch === 'e1'
+        ? history(at(Math.max(seq, 7)), seq < 8 ? [delivery(8)] : [])
+        : history(at(seq, epoch), []);
+    hub.continueFrom(CHANNEL, at(8), false);
     hub.deliver(CHANNEL, delivery(9), 'elsewhere');
-    hub.continueFrom(CHANNEL, at(0, 'e2'));
+    router.log = ({ epoch, seq }) => history(epoch === 'e1' ? at(0, 'e2') : at(seq, epoch), []);
+    hub.continueFrom(CHANNEL, at(0, 'e2'), false);
     hub.deliver(CHANNEL, delivery(1, 'e2'), 'elsewhere');
-    expect(await got(4)).toEqual(['gap e1/5 to e1/8', 9, 'gap e1/9 to e2/0', 1]);
+    expect(await got(5)).toEqual(['gap e1/5 to e1/7', 8, 9, 'gap e1/9 to e2/0', 1]);
+  });
+
+  it('goes on in the epoch that follows its own as if nothing had happened', async () => {
+    const { session, channel } = join('accepted', at(5));
+    const frames: { data: number; position: Position; previous: Position }[] = [];
+    session.deliver = (_channel, text) => frames.push(JSON.parse(text.slice(text.indexOf('{'))));
+    hub.continueFrom(CHANNEL, at(0, 'e2'), true);
+    expect(hub.positionOf(CHANNEL)).toEqual(at(0, 'e2'));
+    expect(channel.position).toEqual(at(5));
+    hub.deliver(CHANNEL, delivery(1, 'e2'), 'elsewhere');
+    hub.deliver(CHANNEL, delivery(2, 'e2'), 'elsewhere');
+    expect(frames).toMatchObject([
+      { data: 1, previous: at(5), position: at(1, 'e2') },
+      { data: 2, previous: at(1, 'e2'), position: at(2, 'e2') },
+    ]);
+    // the same where it is only found by reading
+    router.log = (since) => history(since, [], at(0, 'e3'));
+    hub.continueFrom(CHANNEL, at(0, 'e3'), false);
+    hub.deliver(CHANNEL, delivery(1, 'e3'), 'elsewhere');
+    expect(frames.at(-1)).toMatchObject({ data: 1, previous: at(2, 'e2'), position: at(1, 'e3') });
+    expect(hub.gaps).toBe(0);
   });
 
   it('drops what was delivered before a change of epoch and comes again after it', async () => {
     join();
     for (const seq of [1, 2]) hub.deliver(CHANNEL, delivery(seq), 'elsewhere');
-    hub.continueFrom(CHANNEL, at(0, 'e2'));
+    router.log = ({ epoch, seq }) => history(epoch === 'e1' ? at(0, 'e2') : at(seq, epoch), []);
+    hub.continueFrom(CHANNEL, at(0, 'e2'), false);
     hub.deliver(CHANNEL, delivery(1, 'e2', 'e1-2'), 'elsewhere');
     hub.deliver(CHANNEL, delivery(2, 'e2'), 'elsewhere');
     const frames = await got(4);
@@ -326,7 +357,7 @@ describe('the hub', () => {
               const start = Math.max(seq, trimmed);
               const count = Math.min(3, head - start);
               const messages = Array.from({ length: count }, (_, i) => delivery(start + 1 + i));
-              resolve({ start: at(start), messages });
+              resolve(history(at(start), messages));
             });
           });
         for (const one of steps) {

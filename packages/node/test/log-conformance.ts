@@ -15,6 +15,8 @@ export interface OpenedLog {
   readonly log: Log;
   /** Lets time pass for the log; absent where it goes by a clock that a test cannot move. */
   readonly pass?: (ms: number) => void;
+  /** Opens the same store once more, as another node would; absent where each has its own. */
+  readonly again?: () => Promise<Log>;
 }
 
 /** Opens a log; it is closed by the suite. Channels have names of their own, so that one store may serve all tests. */
@@ -90,6 +92,91 @@ export function logConformance(name: string, open: OpenLog): void {
       expect((await log.tail(channel, 1)).messages[0]?.data).toBe(long);
     });
 
+    it('keeps every channel for itself, whatever its name', async () => {
+      const names = [
+        '}',
+        '{}',
+        'a}b',
+        'a',
+        'a%7Db',
+        '%',
+        '{',
+        'é',
+        'e\u0301',
+        '漢字',
+        '😀',
+        '\ud83d',
+        '\ud83e',
+        ' ',
+        ':m',
+        'x'.repeat(250),
+      ];
+      const channels = names.map((name) => `${newChannel()}:${name}`.slice(6));
+      for (const [i, one] of channels.entries()) await append('same', String(i), {}, one);
+      for (const [i, one] of channels.entries()) {
+        const { messages } = await log.read(one, undefined, MANY);
+        expect(messages.map(({ data }) => data)).toEqual([String(i)]);
+      }
+    });
+
+    it('gives a long channel as a whole, or as much of it as was asked for', async () => {
+      await log.close();
+      opened = await open({ messages: 1_000, ageMs: 60_000 });
+      log = opened.log;
+      const before = await log.head(channel);
+      await Promise.all(Array.from({ length: 350 }, (_, i) => append(`m${i}`)));
+      for (const [limit, count] of [
+        [MANY, 350],
+        [351, 350],
+        [250, 250],
+        [100, 100],
+      ] as const) {
+        const { start, messages, end } = await read(before, limit);
+        expect(start).toEqual(before);
+        expect(ids(messages)).toEqual([...Array(count).keys()].map((i) => `m${i}`));
+        expect(end).toEqual(messages.at(-1)?.position);
+      }
+      expect(ids((await log.tail(channel, 220)).messages)).toEqual(
+        [...Array(220).keys()].map((i) => `m${130 + i}`),
+      );
+    });
+
+    it('does not mind what the caller knows, as long as it knows no more than the log', async () => {
+      const start = await log.head(channel);
+      const first = await append('m0');
+      const second = await append('m1');
+      for (const known of [start, first.position, second.position])
+        expect(await log.head(channel, known)).toEqual(second.position);
+      const third = await log.append(channel, message('m2'), first.position);
+      expect(third).toMatchObject({ kind: 'appended', message: { previous: second.position } });
+      expect(await log.append(channel, message('m2'), first.position)).toMatchObject({ kind: 'duplicate' });
+      const fourth = await log.append(channel, message('m3'), { epoch: 'elsewhere', seq: 1_000 });
+      expect(fourth).toMatchObject({
+        kind: 'appended',
+        message: { previous: { epoch: start.epoch, seq: 3 } },
+      });
+    });
+
+    it('is one log to all who share it', async () => {
+      expect(log.shared).toBe(opened.again !== undefined);
+      const other = (await opened.again?.()) ?? log;
+      try {
+        const start = await log.head(channel);
+        expect(await other.head(channel)).toEqual(start);
+        const both = [...Array(8).keys()].map((i) =>
+          (i % 2 === 0 ? log : other).append(channel, message(`m${i}`)),
+        );
+        const seqs = (await Promise.all(both)).map(
+          (one) => one.kind === 'appended' && one.message.position.seq,
+        );
+        expect(seqs.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+        expect(await other.append(channel, message('m0'))).toMatchObject({ kind: 'duplicate' });
+        expect(await other.read(channel, start, MANY)).toEqual(await read(start));
+      } finally {
+        if (other !== log) await other.close();
+      }
+    });
+
     it('stores the same (from, id) once, and says where it stands', async () => {
       const first = await append('same', '1');
       await append('other');
@@ -115,6 +202,10 @@ export function logConformance(name: string, open: OpenLog): void {
       await append('b', '1', { from: '"user:a"' });
       await append('', '2', { from: '"user:a"', id: '"b2"' });
       expect((await read(undefined)).messages).toHaveLength(4);
+      for (const id of ['x'.repeat(200), `${'x'.repeat(199)}y`, '\xc3\xa9', '\xc3\xa8']) {
+        await append(id);
+        expect(await log.append(channel, message(id))).toMatchObject({ kind: 'duplicate' });
+      }
     });
 
     it('does not look for repeats where none can come', async () => {
@@ -133,38 +224,43 @@ export function logConformance(name: string, open: OpenLog): void {
         const two = await read(since, 2);
         expect(two.start).toEqual(since);
         expect(ids(two.messages)).toEqual(ids(all.messages).slice(0, 2));
+        expect(two.end).toEqual(two.messages.at(-1)?.position ?? since);
       }
     });
 
     it('reads the last so many', async () => {
       const start = await log.head(channel);
-      expect(await log.tail(channel, 3)).toEqual({ start, messages: [] });
+      expect(await log.tail(channel, 3)).toEqual({ start, messages: [], end: start });
       for (let i = 0; i < 5; i++) await append(`m${i}`);
       const two = await log.tail(channel, 2);
       expect(ids(two.messages)).toEqual(['m3', 'm4']);
       expect(two.start).toEqual(two.messages[0]?.previous);
       expect(ids((await log.tail(channel, 50)).messages)).toHaveLength(5);
       const none = await log.tail(channel, 0);
-      expect(none).toEqual({ start: await log.head(channel), messages: [] });
+      const head = await log.head(channel);
+      expect(two.end).toEqual(head);
+      expect(none).toEqual({ start: head, messages: [], end: head });
     });
 
     it('tells emptiness from a gap', async () => {
       const before = await log.head(channel);
-      expect(await read(before)).toEqual({ start: before, messages: [] });
+      expect(await read(before)).toEqual({ start: before, messages: [], end: before });
       for (let i = 0; i < 40; i++) await append(`m${i}`);
       const head = await log.head(channel);
-      expect(await read(head)).toEqual({ start: head, messages: [] });
+      expect(await read(head)).toEqual({ start: head, messages: [], end: head });
       const late = await read(before);
       expect(late.start).not.toEqual(before);
       expect(late.start.seq).toBeLessThanOrEqual(head.seq - BOUNDS.messages);
       expect(late.messages.at(-1)?.position).toEqual(head);
       expect(late.start).toEqual(late.messages[0]?.previous);
+      expect(late.end).toEqual(head);
     });
 
     it('tells a gap to whoever comes with a position of elsewhere', async () => {
       const elsewhere = { epoch: 'elsewhere', seq: 3 };
       const empty = await read(elsewhere);
-      expect(empty).toEqual({ start: await log.head(channel), messages: [] });
+      const head = await log.head(channel);
+      expect(empty).toEqual({ start: head, messages: [], end: head });
       for (let i = 0; i < 3; i++) await append(`m${i}`);
       const some = await read(elsewhere);
       expect(some.start.epoch).not.toBe('elsewhere');
@@ -200,6 +296,8 @@ type Command =
       readonly id: number;
       readonly data: number;
       readonly dedupe: boolean;
+      /** So many places back the caller has seen the channel; it knows nothing where there are not so many. */
+      readonly knows: number;
     }
   | { readonly do: 'read'; readonly second: boolean; readonly back: number; readonly limit: number }
   | { readonly do: 'tail'; readonly second: boolean; readonly count: number }
@@ -213,6 +311,7 @@ function commands(timed: boolean): fc.Arbitrary<Command[]> {
     id: fc.nat(12),
     data: fc.nat(1),
     dedupe: fc.boolean(),
+    knows: fc.nat(20),
   });
   const read = fc.record({
     do: fc.constant('read' as const),
@@ -262,16 +361,18 @@ class LogModel {
     const head = stored.at(-1)?.position ?? start;
     expect(await this.log.head(this.channels[which])).toEqual(head);
     if (command.do === 'tail') {
-      const { start: from, messages } = await this.log.tail(this.channels[which], command.count);
+      const { start: from, messages, end } = await this.log.tail(this.channels[which], command.count);
       this.check(which, from, messages, head);
+      expect(end).toEqual(head);
       expect(messages.length).toBeLessThanOrEqual(command.count);
       expect(messages.length).toBeGreaterThanOrEqual(Math.min(command.count, this.mustKeep(which)));
       expect(messages.at(-1)?.position ?? from).toEqual(head);
       return;
     }
     const since = stored.at(-1 - command.back)?.position ?? start;
-    const { start: from, messages } = await this.log.read(this.channels[which], since, command.limit);
+    const { start: from, messages, end } = await this.log.read(this.channels[which], since, command.limit);
     this.check(which, from, messages, head);
+    expect(end).toEqual(messages.at(-1)?.position ?? head);
     expect(messages.length).toBeLessThanOrEqual(command.limit);
     if (messages.length < command.limit) expect(messages.at(-1)?.position ?? from).toEqual(head);
     expect(from.seq).toBeGreaterThanOrEqual(since.seq);
@@ -282,11 +383,12 @@ class LogModel {
   private async append(
     which: 0 | 1,
     start: Position,
-    { id, data, dedupe }: Extract<Command, { do: 'append' }>,
+    { id, data, dedupe, knows }: Extract<Command, { do: 'append' }>,
   ): Promise<void> {
     const stored = this.stored[which];
     const made = message(`m${id}`, String(data), { dedupe });
-    const appended = await this.log.append(this.channels[which], made);
+    const seen = stored.at(-1 - knows)?.position;
+    const appended = await this.log.append(this.channels[which], made, seen);
     const known = stored.findLast((one) => one.dedupe && one.id === made.id);
     const kept = known !== undefined && stored.indexOf(known) >= stored.length - this.mustKeep(which);
     if (dedupe && kept) {

@@ -10,7 +10,7 @@ class Clock {
 
 function memoryLog(clock: Clock, options: Partial<MemoryLogOptions> = {}): MemoryLog {
   return new MemoryLog({
-    epochs: { version: 0, epochOf: () => 'e1' },
+    epochs: { version: 0, epochOf: () => 'e1', tenureOf: () => ({ number: 0, before: undefined }) },
     channelMessages: 100,
     totalBytes: 100_000_000,
     retentionMs: 60_000,
@@ -59,6 +59,7 @@ describe('the memory log', () => {
     expect(log.read('user:a', { epoch: 'e1', seq: 1 }, 10)).toEqual({
       start: { epoch: 'e1', seq: 2 },
       messages: [],
+      end: { epoch: 'e1', seq: 2 },
     });
   });
 

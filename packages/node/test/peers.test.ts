@@ -1,22 +1,11 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type Member, memoryMembership } from '@ringway/membership';
 import { hmacSigner, KeyFamily, mintClusterToken } from '@ringway/service';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
 import type { Node } from '../src/index.ts';
-import {
-  decodeBatch,
-  encodeControl,
-  encodeList,
-  encodePublish,
-  KIND,
-  type PeerRecord,
-  type PublishRecord,
-} from '../src/peers/wire.ts';
+import { encodeControl, encodePublish, KIND } from '../src/peers/wire.ts';
 import { clusterKeys, labelled, metric, metrics, TestCluster, waitFor } from './support/cluster.ts';
 import { batch, Dialler, NONCE, peerHeaders } from './support/dialler.ts';
+import { hello, impostor } from './support/impostor.ts';
 import { ProxiedCluster } from './support/proxied-cluster.ts';
 
 const foreign = KeyFamily.parse('RINGWAY_CLUSTER_KEYS', 'another-key-another-key-another-key-01');
@@ -189,52 +178,6 @@ describe('a node that is dialled', () => {
   });
 });
 
-/** A listener that answers a peer's dial as it likes. */
-async function impostor(
-  greet: (nonce: string, member: Member) => string[],
-  onRecord: (record: PeerRecord) => void = () => {},
-): Promise<{ member: Member; dials: number; close(): Promise<void> }> {
-  const server = createServer();
-  const sockets = new WebSocketServer({ noServer: true });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const member: Member = {
-    id: 'node-2',
-    incarnation: 'i2',
-    publicUrl: 'ws://127.0.0.1:1',
-    internalUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    weight: 1,
-    ringFormat: 1,
-    protocol: { min: 1, max: 1 },
-  };
-  const made = {
-    member,
-    dials: 0,
-    close: async () => {
-      for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
-  server.on('upgrade', (request, socket, head) => {
-    sockets.handleUpgrade(request, socket, head, (ws) => {
-      made.dials++;
-      ws.on('error', () => {});
-      ws.on('message', (data: Buffer) => {
-        for (const record of decodeBatch(data).records) onRecord(record);
-      });
-      const nonce = String(request.headers['x-ringway-nonce']);
-      for (const record of greet(nonce, member)) ws.send(batch(record));
-    });
-  });
-  return made;
-}
-
-function hello(nonce: string, nodeId: string, incarnation: string, keys = clusterKeys): string {
-  const proof = hmacSigner(keys, 'ringway-peer').sign(`${nonce}\n${nodeId}\n${incarnation}`);
-  return encodeControl({ t: 'hello', nodeId, incarnation, proof });
-}
-
 describe('a peer that vanished without a sign', () => {
   it('is let go, with all that it held', async () => {
     await using cluster = await TestCluster.start(1, { RINGWAY_LINK_TIMEOUT: '200' });
@@ -301,126 +244,6 @@ describe('a node that dials', () => {
       await membership.close();
       await fake.close();
     }
-  });
-});
-
-describe('a publish between nodes that see different rings', () => {
-  /** A node of which `node-2`, in the hands of the test, is a peer: it takes what the node sends it and answers nothing. */
-  async function between(
-    test: (made: {
-      cluster: TestCluster;
-      node: Node;
-      peer: Dialler;
-      /** What the node has sent to its peer. */
-      sent: PeerRecord[];
-      /** A channel whose home is the peer. */
-      theirs: string;
-      /** Leaves the peer so small a share that nearly all is this node's. */
-      shrink: () => Promise<void>;
-    }) => Promise<void>,
-    homeTimeout = '300',
-  ): Promise<void> {
-    await using cluster = await TestCluster.start(1, { RINGWAY_HOME_TIMEOUT: homeTimeout });
-    const node = cluster.node('node-1');
-    const sent: PeerRecord[] = [];
-    const fake = await impostor(
-      (nonce, { id, incarnation }) => [hello(nonce, id, incarnation)],
-      (record) => sent.push(record),
-    );
-    const membership = memoryMembership(cluster.registry);
-    const peer = new Dialler(node, peerHeaders(node, 'node-2'));
-    try {
-      await membership.register(fake.member);
-      await peer.answered;
-      await waitFor(async () => metric(await metrics(node), 'ringway_peer_links') === 1, 'the link');
-      await waitFor(() => cluster.watcher.current.size === 2, 'the ring');
-      const theirs = `user:${cluster.userOn('node-2')}`;
-      const shrink = async () => {
-        await membership.register({ ...fake.member, weight: 0.01 });
-        await waitFor(() => cluster.watcher.current.owner(theirs)?.id === 'node-1', 'the ring');
-      };
-      await test({ cluster, node, peer, sent, theirs, shrink });
-    } finally {
-      peer.socket.terminate();
-      await membership.close();
-      await fake.close();
-    }
-  }
-
-  const isPublish = (record: PeerRecord) => record.kind === KIND.publish;
-  const message = { from: '"user:a"', id: '"1"', data: '1', ephemeral: false };
-
-  it('is sent on once, and says so', async () => {
-    await between(async ({ peer, sent, theirs }) => {
-      peer.socket.send(batch(encodePublish(theirs, message, true, 1, false)));
-      await waitFor(() => sent.some(isPublish), 'the publish');
-      expect(sent.filter(isPublish)).toMatchObject([{ channel: theirs, forwarded: true, dedupe: true }]);
-    });
-  });
-
-  it('is not sent on a second time: it is refused when this node does not become its home', async () => {
-    await between(async ({ peer, sent, theirs }) => {
-      peer.socket.send(batch(encodePublish(theirs, message, true, 7, true)));
-      await waitFor(() => peer.records.some(({ kind }) => kind === KIND.answer), 'the answer');
-      expect(peer.records.filter(({ kind }) => kind === KIND.answer)).toMatchObject([
-        { correlation: 7, code: 'unavailable' },
-      ]);
-      expect(sent.filter(isPublish)).toEqual([]);
-    });
-  });
-
-  it('as a list is sent on once for each channel that is not here', async () => {
-    await between(async ({ cluster, peer, sent, theirs }) => {
-      const ours = `user:${cluster.userOn('node-1')}`;
-      peer.socket.send(batch(encodeList([theirs, ours], message, true, 3)));
-      await waitFor(() => sent.some(isPublish), 'the publish');
-      expect(sent.filter(isPublish)).toMatchObject([{ channel: theirs, forwarded: true }]);
-      expect(sent.some(({ kind }) => kind === KIND.list)).toBe(false);
-    });
-  });
-
-  it.each(['before', 'after'])(
-    'that comes back %s this node learns that it is home is stored at once',
-    async (when) => {
-      await between(async ({ cluster, node, peer, sent, theirs, shrink }) => {
-        const client = await cluster.connect(cluster.userOn('node-1'), node);
-        for (const id of ['1', '2']) client.send({ type: 'publish', to: theirs, id, data: 1 });
-        await waitFor(() => sent.filter(isPublish).length === 2, 'both publishes');
-        const back = () => {
-          for (const [i, record] of sent.filter(isPublish).entries()) {
-            peer.socket.send(batch(encodePublish(theirs, record as PublishRecord, true, i + 1, true)));
-          }
-        };
-        if (when === 'after') {
-          await shrink();
-          // waits for the two that are with the peer
-          client.send({ type: 'publish', to: theirs, id: '3', data: 1 });
-          client.send({ type: 'ping' });
-          await client.next('pong');
-        }
-        back();
-        if (when === 'before') await shrink();
-        const answers = () => peer.records.filter(({ kind }) => kind === KIND.answer);
-        await waitFor(() => answers().length === 2, 'the answers', 3_000);
-        expect(answers()).toMatchObject([1, 2].map((n) => ({ correlation: n, position: { seq: n } })));
-      }, '20000');
-    },
-  );
-
-  it('is dropped when who sent it is gone before it can be stored: it asks elsewhere', async () => {
-    await between(async ({ cluster, node, peer, theirs }) => {
-      peer.socket.send(batch(encodePublish(theirs, message, true, 1, true)));
-      peer.socket.send(batch(encodeControl({ t: 'heartbeat', unheard: [], echo: true })));
-      await waitFor(() => peer.control('heartbeat').length === 1, 'both to be taken');
-      peer.socket.terminate();
-      await peer.closed;
-      cluster.registry.fail('node-2');
-      await waitFor(async () => metric(await metrics(node), 'ringway_ring_members') === 1, 'the ring');
-      const client = await cluster.connect(theirs.slice(5), node);
-      client.send({ type: 'resume', last: 10 });
-      await client.next('resumed');
-      expect(client.all('message')).toEqual([]);
-    });
   });
 });
 

@@ -51,7 +51,7 @@ class SlowLog implements Router {
         const messages = Array.from({ length: Math.min(3, this.head - start) }, (_, i) =>
           delivery(start + 1 + i),
         );
-        resolve({ start: at(start), messages });
+        resolve({ start: at(start), messages, end: messages.at(-1)?.position ?? at(start) });
       });
     });
   }

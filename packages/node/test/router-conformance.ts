@@ -32,6 +32,7 @@ export class RecordedChannels implements LocalChannels {
     { sessions: number; at?: Position; readonly got: Delivery[] }
   >();
   gaps = 0;
+  readonly reading = 0;
 
   deliver(name: string, delivery: Delivery): number {
     const channel = this.channels.get(name);

@@ -19,6 +19,9 @@ interface Said {
    * is told by the time, or by the refusal of that.
    */
   givenUpAt: number;
+  readonly quiet: boolean;
+  /** It has come to some node. */
+  arrived: boolean;
 }
 
 /** What one node says to some channels, and where each of it is: holds rule 6 against whatever is seen. */
@@ -31,7 +34,8 @@ class Rule6 implements PeerWatch {
     this.peers = peers;
   }
 
-  say(channel: string, inList: boolean): Said {
+  /** `quiet`: no answer is asked for, so it may be lost without a word where its link breaks. */
+  say(channel: string, inList: boolean, quiet = false): Said {
     const said = this.said.get(channel) as Said[];
     const at = Date.now();
     const open = said.find(({ answers, settled }) => answers === 0 && !settled);
@@ -40,14 +44,15 @@ class Rule6 implements PeerWatch {
       answers: 0,
       settled: false,
       at,
-      givenUpAt: inList ? (open?.at ?? at) + HOME_TIMEOUT : Number.POSITIVE_INFINITY,
+      givenUpAt: inList || quiet ? (open?.at ?? at) + HOME_TIMEOUT : Number.POSITIVE_INFINITY,
+      quiet,
+      arrived: false,
     };
     said.push(one);
     return one;
   }
 
   received(peer: ScriptedPeer, record: PublishRecord | ListRecord): void {
-    if (record.correlation === 0) return;
     const channels = record.kind === KIND.list ? record.channels : [record.channel];
     const numbers = JSON.parse(record.data) as Record<string, number>;
     for (const channel of channels) this.came(channel, numbers[channel] as number, peer);
@@ -63,7 +68,14 @@ class Rule6 implements PeerWatch {
       }
     }
     const before = peer ? this.openAt(peer, channel) : [];
-    for (const said of this.said.get(channel) ?? []) {
+    const all = this.said.get(channel) ?? [];
+    const one = all[number] as Said;
+    one.arrived = true;
+    // what is quiet may be lost with a link before it comes anywhere; but it must not come late
+    if (one.quiet && all.some((later) => later.number > number && later.arrived))
+      this.violations.push(`${channel} ${number} came to ${where} behind a later one`);
+    for (const said of all) {
+      if (said.quiet && !said.arrived) continue;
       if (said.number >= number || said.answers > 0 || said.settled || before.includes(said.number)) continue;
       if (Date.now() >= said.givenUpAt) continue;
       this.violations.push(`${channel} ${number} at ${where} has overtaken ${said.number}`);
@@ -84,6 +96,14 @@ class Rule6 implements PeerWatch {
     }
   }
 
+  lost(record: PublishRecord | ListRecord): void {
+    const numbers = JSON.parse(record.data) as Record<string, number>;
+    for (const channel of record.kind === KIND.list ? record.channels : [record.channel]) {
+      const number = numbers[channel] as number;
+      if (this.said.get(channel)?.[number]?.quiet) this.settle(channel, number);
+    }
+  }
+
   private settle(channel: string, number: number): void {
     const said = this.said.get(channel)?.[number];
     if (said) said.settled = true;
@@ -93,7 +113,10 @@ class Rule6 implements PeerWatch {
     return peer.asked.flatMap(({ socket, record }) => {
       const channels = record.kind === KIND.list ? record.channels : [record.channel];
       if (socket.readyState !== 1 || !channels.includes(channel)) return [];
-      return [(JSON.parse(record.data) as Record<string, number>)[channel] as number];
+      const number = (JSON.parse(record.data) as Record<string, number>)[channel] as number;
+      const said = this.said.get(channel)?.[number];
+      // nothing is waited for longer than this
+      return said?.quiet && Date.now() - said.at >= 3 * HOME_TIMEOUT ? [] : [number];
     });
   }
 }
@@ -109,7 +132,10 @@ describe('rule 6: what one node says to one channel', () => {
   const peer = fc.nat(PEERS.length - 1);
   const channel = fc.constantFrom(...CHANNELS);
   const step = fc.oneof(
-    { arbitrary: fc.record({ do: fc.constant('publish' as const), channel }), weight: 8 },
+    {
+      arbitrary: fc.record({ do: fc.constant('publish' as const), channel, quiet: fc.boolean() }),
+      weight: 8,
+    },
     {
       arbitrary: fc.record({ do: fc.constant('list' as const), channels: fc.subarray(CHANNELS) }),
       weight: 2,
@@ -152,6 +178,7 @@ describe('rule 6: what one node says to one channel', () => {
           },
           continueFrom: () => {},
           relieved: () => {},
+          reading: 0,
           positionOf: () => undefined,
           kick: () => {},
           held: () => [],
@@ -164,14 +191,14 @@ describe('rule 6: what one node says to one channel', () => {
         let ids = 0;
         for (const one of steps) {
           if (one.do === 'publish') {
-            const said = rule.say(one.channel, false);
+            const said = rule.say(one.channel, false, one.quiet);
             lone.router.publish({
               channel: one.channel,
               from: '"user:me"',
               id: `"${ids++}"`,
               data: JSON.stringify({ [one.channel]: said.number }),
               ephemeral: false,
-              done: () => said.answers++,
+              done: one.quiet ? undefined : () => said.answers++,
             });
           } else if (one.do === 'list') {
             const list = one.channels.map((name) => ({ name, said: rule.say(name, true) }));
@@ -213,7 +240,7 @@ describe('rule 6: what one node says to one channel', () => {
         expect(rule.violations).toEqual([]);
         for (const [name, said] of rule.said) {
           expect(
-            said.filter(({ answers }) => answers !== 1),
+            said.filter(({ answers, quiet }) => answers !== (quiet ? 0 : 1)),
             name,
           ).toEqual([]);
         }

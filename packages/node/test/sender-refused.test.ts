@@ -6,6 +6,7 @@ const NOBODY: LocalChannels = {
   deliver: () => 0,
   continueFrom: () => {},
   relieved: () => {},
+  reading: 0,
   positionOf: () => undefined,
   kick: () => {},
   held: () => [],
@@ -20,7 +21,11 @@ describe('a publish that its home refuses for now', () => {
   });
 
   it('takes those with it that waited behind it for the next home: it will be said again, and they after it', async () => {
-    const lone = new LoneRouter(['node-2', 'node-3'], NOBODY, { received: () => {}, answered: () => {} });
+    const lone = new LoneRouter(['node-2', 'node-3'], NOBODY, {
+      received: () => {},
+      answered: () => {},
+      lost: () => {},
+    });
     const [old, next] = lone.peers as [ScriptedPeer, ScriptedPeer];
     const before = lone.setRing(['node-2'], false);
     await vi.advanceTimersByTimeAsync(300);

@@ -6,6 +6,7 @@ const local: LocalChannels = {
   deliver: () => 0,
   continueFrom: () => {},
   relieved: () => {},
+  reading: 0,
   positionOf: () => undefined,
   kick: () => {},
   held: () => [],
@@ -18,7 +19,7 @@ describe('a peer whose link stands and who never answers', () => {
   let reads: string[];
   beforeEach(async () => {
     vi.useFakeTimers();
-    lone = new LoneRouter(['node-2'], local, { received: () => {}, answered: () => {} });
+    lone = new LoneRouter(['node-2'], local, { received: () => {}, answered: () => {}, lost: () => {} });
     lone.setRing(['node-2'], false);
     await vi.advanceTimersByTimeAsync(300);
     outcomes = [];

@@ -2,12 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Parked, Waiting } from '../src/router/waiting.ts';
 
-function parked(channel: string, id: string, deadline = 1_000, data = '1'): Parked {
+let made = 0;
+
+function parked(channel: string, id: string, deadline = 1_000, data = '1', dedupe = false): Parked {
   return {
     publication: { channel, from: '"user:a"', id, data, ephemeral: false },
-    dedupe: true,
+    dedupe,
     hops: 0,
     sent: false,
+    order: made++,
     deadline,
   };
 }
@@ -37,10 +40,12 @@ describe('publications that wait', () => {
     expect(waiting.size).toBe(0);
   });
 
-  it('that were sent before go before the others, in their order', () => {
+  it('that have been out and come back go where they were, whatever the order in which they come', () => {
     const waiting = new Waiting(1_000_000);
+    const [a1, b1, a2] = [parked('user:a', 'a1'), parked('user:b', 'b1'), parked('user:a', 'a2')];
     waiting.push(parked('user:a', 'a3'));
-    waiting.unshift([parked('user:a', 'a1'), parked('user:b', 'b1'), parked('user:a', 'a2')]);
+    waiting.putBack([a2, b1]);
+    waiting.putBack([a1]);
     expect(drained(waiting, 'user:a')).toEqual(['a1', 'a2', 'a3']);
     expect(drained(waiting, 'user:b')).toEqual(['b1']);
   });
@@ -72,8 +77,8 @@ describe('publications that wait', () => {
   it('are given up with what the same sender said there before, so that they do not overtake it', () => {
     const waiting = new Waiting(10_000);
     const asked = (id: string, deadline: number, more: Partial<Parked['publication']> = {}): void => {
-      const item = parked(more.channel ?? 'user:a', id, deadline);
-      waiting.push({ ...item, publication: { ...item.publication, done: () => {}, ...more } });
+      const item = parked(more.channel ?? 'user:a', id, deadline, '1', true);
+      waiting.push({ ...item, publication: { ...item.publication, ...more } });
     };
     asked('before', 40);
     asked('late', 10);
@@ -91,7 +96,7 @@ describe('publications that wait', () => {
     const channel = fc.constantFrom('user:a', 'user:b', 'user:c');
     const step = fc.oneof(
       fc.record({ do: fc.constant('push' as const), channel, deadline: fc.nat(100), size: fc.nat(400) }),
-      fc.record({ do: fc.constant('unshift' as const), channels: fc.array(channel, { maxLength: 4 }) }),
+      fc.record({ do: fc.constant('return' as const), channel, count: fc.nat(4) }),
       fc.record({ do: fc.constant('drain' as const), channel, count: fc.nat(4) }),
       fc.record({ do: fc.constant('expire' as const), now: fc.nat(100) }),
     );
@@ -99,15 +104,16 @@ describe('publications that wait', () => {
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const waiting = new Waiting(5_000);
         let model: Parked[] = [];
-        let made = 0;
+        let ids = 0;
         for (const one of steps) {
           if (one.do === 'push') {
-            const item = parked(one.channel, `${made++}`, one.deadline, 'x'.repeat(one.size));
+            const item = parked(one.channel, `${ids++}`, one.deadline, 'x'.repeat(one.size));
             if (waiting.push(item)) model.push(item);
-          } else if (one.do === 'unshift') {
-            const items = one.channels.map((name) => parked(name, `${made++}`, 50));
-            waiting.unshift(items);
-            model.unshift(...items);
+          } else if (one.do === 'return') {
+            // out, and back in another order: nothing has changed
+            const out: Parked[] = [];
+            waiting.drain(one.channel, (item) => out.length < one.count && out.push(item) > 0);
+            waiting.putBack(out.reverse());
           } else if (one.do === 'drain') {
             const ids = drained(waiting, one.channel, one.count);
             const expected = model.filter(({ publication }) => publication.channel === one.channel);

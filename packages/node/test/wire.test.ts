@@ -51,6 +51,7 @@ const publish: fc.Arbitrary<Omit<PublishRecord, 'kind'>> = fc.record({
   ephemeral: fc.boolean(),
   dedupe: fc.boolean(),
   forwarded: fc.boolean(),
+  again: fc.boolean(),
   channel,
   from: quoted,
   id: quoted,
@@ -68,7 +69,7 @@ const deliver: fc.Arbitrary<Omit<DeliverRecord, 'kind'>> = fc
   .map(({ placed, ...rest }) => ({ ...rest, position: placed?.[0], previous: placed?.[1] }));
 const answer: fc.Arbitrary<Omit<AnswerRecord, 'kind'>> = fc.record({
   correlation: u32,
-  code: fc.constantFrom(undefined, 'unavailable', 'unknown', 'id_conflict', 'internal'),
+  code: fc.constantFrom(undefined, 'unavailable', 'unknown', 'id_conflict', 'internal', 'not_home'),
   duplicate: fc.boolean(),
   reached: u32,
   position: fc.option(position, { nil: undefined }),
@@ -87,10 +88,23 @@ const control: fc.Arbitrary<Control> = fc.oneof(
     { requiredKeys: ['t', 'correlation', 'channel', 'sessions'] },
   ),
   fc.record(
-    { t: fc.constant('interested' as const), correlation, start: position },
+    { t: fc.constant('interested' as const), correlation, start: position, goesOn: fc.boolean() },
     { requiredKeys: ['t', 'correlation'] },
   ),
   fc.record({ t: fc.constant('sessions' as const), channel, sessions: fc.nat() }),
+  fc.record({
+    t: fc.constantFrom('sync' as const, 'synced' as const, 'release' as const, 'released' as const),
+    correlation,
+  }),
+  fc.record({
+    t: fc.constant('check' as const),
+    items: fc.array(fc.record({ channel, sessions: fc.nat(), at: position })),
+  }),
+  fc.record({
+    t: fc.constant('checked' as const),
+    lost: fc.array(channel),
+    behind: fc.array(fc.record({ channel, head: position })),
+  }),
   fc.record(
     {
       t: fc.constant('read' as const),
@@ -99,6 +113,8 @@ const control: fc.Arbitrary<Control> = fc.oneof(
       since: position,
       last: fc.nat(),
       limit: fc.nat(),
+      past: fc.boolean(),
+      closedBy: channel,
     },
     { requiredKeys: ['t', 'correlation', 'channel', 'limit'] },
   ),
@@ -107,6 +123,8 @@ const control: fc.Arbitrary<Control> = fc.oneof(
       t: fc.constant('readEnd' as const),
       correlation,
       start: position,
+      end: position,
+      follows: channel,
       code: fc.constant('unavailable' as const),
     },
     { requiredKeys: ['t', 'correlation'] },
@@ -133,7 +151,8 @@ const control: fc.Arbitrary<Control> = fc.oneof(
 );
 
 function encodePublished(record: Omit<PublishRecord, 'kind'>): string {
-  return encodePublish(record.channel, record, record.dedupe, record.correlation, record.forwarded);
+  const { channel: name, dedupe, correlation: number, forwarded, again } = record;
+  return encodePublish(name, record, dedupe, number, forwarded, again);
 }
 
 describe('records between nodes', () => {

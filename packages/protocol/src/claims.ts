@@ -79,7 +79,7 @@ export interface TicketClaims {
   readonly cap: Capabilities;
   /** Why the node is not, or was not always, the user's home: the caller avoided a node, or a node moved the session. */
   readonly via?: 'avoid' | 'move';
-  /** With `via` `avoid`: the nodes that the caller avoided. */
+  /** With `via` `avoid`: the nodes that the caller avoided; with `move`: the node that it came from, where that is leaving. */
   readonly avoid?: readonly string[];
 }
 

@@ -32,6 +32,7 @@ export const ERRORS = {
   },
   unknown: { status: 503, retryable: true, means: 'sent on but not answered: retry with the same id' },
   no_nodes: { status: 503, retryable: true, means: 'the ring is empty' },
+  overloaded: { status: 503, retryable: true, means: 'more requests than can be answered in time' },
   not_ready: { status: 503, retryable: true, means: 'still starting' },
 } as const satisfies Record<string, ErrorRule>;
 

@@ -22,6 +22,14 @@ export const HTTP = Object.freeze({
   problemType: 'application/problem+json',
 });
 
+/**
+ * Where a client opens its socket, up to the ticket: the member's public URL, which may carry a path prefix
+ * (`wss://ws.example.com/n/node-2`), then `/ws`. A ticket's characters need no escaping.
+ */
+export function socketUrlHead(publicUrl: string): string {
+  return `${publicUrl.endsWith('/') ? publicUrl.slice(0, -1) : publicUrl}${HTTP.socket}?ticket=`;
+}
+
 /** 200 of `GET /route`. Times in milliseconds: `expiresAt` since the epoch, `expiresIn` from now. */
 export interface RouteAnswer {
   readonly userId: string;
@@ -91,6 +99,24 @@ export interface SessionInfo {
   readonly nodeId: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
+}
+
+/** Why a node drains: a signal or a stop of the process, a request, the registry that shows it in maintenance or critical. */
+export type DrainCause = 'signal' | 'request' | 'maintenance' | 'critical';
+
+/** Answer of `GET`, `POST` and `DELETE /drain`. */
+export interface DrainAnswer {
+  readonly nodeId: string;
+  readonly state: 'serving' | 'draining' | 'drained';
+  readonly causes: readonly DrainCause[];
+  /** Sessions when the drain began, those of them that are gone, and those that are still here. */
+  readonly total: number;
+  readonly moved: number;
+  readonly left: number;
+  /** How long it has been going on. */
+  readonly seconds: number;
+  /** How long it may take, over all. */
+  readonly graceSeconds: number;
 }
 
 /** RFC 9457, with the members that Ringway adds. */

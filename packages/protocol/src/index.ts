@@ -50,6 +50,8 @@ export type {
   WelcomeFrame,
 } from './frames.ts';
 export {
+  type DrainAnswer,
+  type DrainCause,
   HTTP,
   type OwnerAnswer,
   type Problem,
@@ -59,6 +61,7 @@ export {
   type RingDocumentMember,
   type RouteAnswer,
   type SessionInfo,
+  socketUrlHead,
 } from './http.ts';
 export { type Position, samePosition } from './position.ts';
 export { RawFields, type ScanFailure, scanArray, scanFields } from './scanner.ts';

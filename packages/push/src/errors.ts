@@ -127,6 +127,7 @@ export function errorFor(code: ErrorCode, message: string, fields: PushErrorFiel
   switch (code) {
     case 'unavailable':
     case 'not_ready':
+    case 'overloaded':
       return new UnavailableError(message, fields);
     case 'unknown':
       return new UnknownOutcomeError(message, fields);

@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'Show the ring: its members, their state, and the share of the keys that each of them owns.',
     load: async () => (await import('./commands/ring.ts')).ring,
   },
+  drain: {
+    summary: 'Take a node out of service: its sessions move to the others, then its process ends.',
+    load: async () => (await import('./commands/drain.ts')).drain,
+  },
   route: {
     summary: 'Ask a locator for a user’s node, as a client does.',
     load: async () => (await import('./commands/route.ts')).route,

@@ -240,7 +240,10 @@ export class Cluster implements AsyncDisposable {
         RINGWAY_TICKET_KEYS: this.keys.ticket,
         RINGWAY_CLUSTER_KEYS: this.keys.cluster,
         RINGWAY_LOG_LEVEL: 'info',
-        ...(kind === 'node' ? { RINGWAY_NODE_ID: id } : { RINGWAY_AUTH_KEYS: this.keys.auth }),
+        ...(kind === 'node'
+          ? { RINGWAY_NODE_ID: id }
+          : // on a busy machine a process may stand still for a while
+            { RINGWAY_AUTH_KEYS: this.keys.auth, RINGWAY_MAX_LAG: '1m' }),
         ...(certificate && {
           RINGWAY_PUBLIC_CERT: certificate.certFile,
           RINGWAY_PUBLIC_KEY: certificate.keyFile,

@@ -1,9 +1,10 @@
-import { HTTP, isUserId } from '@ringway/protocol';
+import { ERRORS, HTTP, isUserId } from '@ringway/protocol';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { InvalidUserIdError } from '../auth/errors.ts';
 import type { Authenticate, Caller } from '../auth/port.ts';
 import { sendProblem } from '../base-app.ts';
 import type { LocatorMetrics } from '../metrics.ts';
+import type { Overload } from '../overload.ts';
 import { ProblemError, problemOf } from '../problem.ts';
 import type { RateLimiter } from '../rate-limit.ts';
 import { routeAnswerJson } from '../route-answer.ts';
@@ -16,6 +17,7 @@ export interface RouteOptions {
   readonly limiter: RateLimiter;
   readonly router: Router;
   readonly metrics: LocatorMetrics;
+  readonly overload: Overload;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -28,7 +30,7 @@ const NONE: readonly string[] = Object.freeze([]);
 
 /** `GET /route`: who asks, may they, where to. Without a promise where the authentication needs none. */
 export function routeRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { authenticate, limiter, router, metrics, onFault } = options;
+  const { authenticate, limiter, router, metrics, overload, onFault } = options;
 
   const answer = (caller: Caller, query: RouteQuery, began: number, reply: FastifyReply): FastifyReply => {
     const wait = limiter.take(caller.userId, began);
@@ -63,6 +65,9 @@ export function routeRoutes(app: FastifyInstance, options: RouteOptions): void {
       const began = performance.now();
       const { query } = request;
       try {
+        // before anything that costs: most of what is asked now is asked again by who has given up waiting
+        const wait = overload.retryAfterMs;
+        if (wait > 0) throw new ProblemError('overloaded', ERRORS.overloaded.means, { retryAfterMs: wait });
         const caller = authenticate({ headers: request.headers, userId: query.userId });
         if (!(caller instanceof Promise)) return answer(caller, query, began, reply);
         return caller

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
+  type ClusterScope,
+  type DrainAnswer,
   ERRORS,
   type ErrorCode,
   HTTP,
@@ -33,6 +35,7 @@ export interface InternalAppOptions {
   readonly logger: Logger;
   readonly messageId: () => string;
   ready(): boolean;
+  readonly drain: { begin(): void; cancel(): void; readonly progress: () => DrainAnswer };
   sessionsOf(userId: string): SessionInfo[];
   count(result: string, by?: number): void;
   acceptPeer(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -134,24 +137,42 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
     options.router.kick(userChannel(userId), banSeconds);
     return reply.code(202).send({ userId, banSeconds });
   });
+  app.post(HTTP.drain, (request, reply) => {
+    caller(options, request, ['admin']);
+    options.drain.begin();
+    return reply.code(202).send(options.drain.progress());
+  });
+  app.get(HTTP.drain, (request) => {
+    caller(options, request, ['admin']);
+    return options.drain.progress();
+  });
+  app.delete(HTTP.drain, (request) => {
+    caller(options, request, ['admin']);
+    options.drain.cancel();
+    return options.drain.progress();
+  });
   return app;
 }
 
 /** The name of whoever calls, by the cluster token. */
-function caller(options: InternalAppOptions, request: FastifyRequest): string {
+function caller(
+  options: InternalAppOptions,
+  request: FastifyRequest,
+  scopes: readonly ClusterScope[] = ['push', 'admin'],
+): string {
   const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
   if (token === undefined) {
     if (options.insecure) return 'insecure';
     throw new HttpProblem(
       'unauthenticated',
-      'expected Authorization: Bearer and a cluster token of scope push',
+      `expected Authorization: Bearer and a cluster token of scope ${scopes[0]}`,
     );
   }
   const verified = verifyClusterToken(options.keys, token, {
     now: Date.now(),
     issuer: options.cluster,
     audience: options.nodeId,
-    scopes: ['push', 'admin'],
+    scopes,
   });
   if (verified.ok) return verified.claims.sub;
   const code = verified.reason === 'scope' ? 'forbidden' : 'unauthenticated';

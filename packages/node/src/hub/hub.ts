@@ -24,6 +24,7 @@ export class Hub implements LocalChannels {
   /** Messages dropped because they had been delivered before. */
   repeats = 0;
   gaps = 0;
+  reading = 0;
 
   constructor(router: Router, events: HubEvents) {
     this.router = router;
@@ -85,11 +86,12 @@ export class Hub implements LocalChannels {
     const channel = this.channels.get(name);
     if (!channel || channel.sessions.length === 0) return 0;
     const { position, previous } = delivery;
+    let told = delivery;
     if (position && previous) {
-      const at = channel.position;
+      const { position: before, at } = channel;
       if (!at) return 0;
       if (channel.filling !== 'no') {
-        channel.filling = 'again';
+        if (channel.filling === 'reading') channel.filling = 'again';
         return 0;
       }
       if (!samePosition(previous, at)) {
@@ -97,29 +99,38 @@ export class Hub implements LocalChannels {
         else this.fill(channel);
         return 0;
       }
-      channel.position = position;
       if (channel.isRepeat(delivery)) {
+        // the sessions stay where they are: for them the next message follows the one before
+        channel.alias = position;
         this.repeats++;
         return 0;
       }
+      channel.position = position;
+      if (channel.alias) {
+        told = { ...delivery, previous: before };
+        channel.alias = undefined;
+      }
       if (ordered === 'elsewhere') channel.remember(delivery);
     }
-    const text = messageFrame(channel.messageHead, delivery);
+    const text = messageFrame(channel.messageHead, told);
     const { sessions } = channel;
     for (const session of sessions) session.deliver(channel, text);
     this.delivered += sessions.length;
     return sessions.length;
   }
 
-  continueFrom(name: string, start: Position): void {
+  continueFrom(name: string, start: Position, goesOn: boolean): void {
     const channel = this.channels.get(name);
-    if (!channel?.position || samePosition(channel.position, start)) return;
-    if (start.epoch === channel.position.epoch && start.seq < channel.position.seq) return;
-    this.gap(channel, start);
+    const at = channel?.at;
+    if (!channel || !at || channel.isAt(start)) return;
+    if (start.epoch === at.epoch && start.seq < at.seq) return;
+    if (goesOn) channel.goOnAs(start);
+    else if (channel.filling === 'no') this.fill(channel);
+    else channel.filling = 'anew';
   }
 
   positionOf(name: string): Position | undefined {
-    return this.channels.get(name)?.position;
+    return this.channels.get(name)?.at;
   }
 
   kick(channel: string, banSeconds: number): void {
@@ -148,43 +159,45 @@ export class Hub implements LocalChannels {
 
   /** Messages were missed: reads them from the log, and what came meanwhile, until the channel is where the log is. */
   private fill(channel: LocalChannel): void {
-    const since = channel.position;
+    const since = channel.at;
     if (!since) return;
     channel.filling = 'reading';
+    this.reading++;
     whenever(
       this.router.history(channel.name, since, PAGE),
-      ({ start, messages }) => {
-        const again = this.filled(channel);
+      ({ start, messages, end }) => {
+        const again = this.filled(channel) !== 'reading';
         if (this.channels.get(channel.name) !== channel) return;
-        if (channel.position !== since) {
+        if (!channel.isAt(since)) {
           // the stream went on elsewhere: what was read is of the one before, what came meanwhile is not
           if (again) this.fill(channel);
           return;
         }
         if (!samePosition(start, since)) this.gap(channel, start);
         for (const message of messages) this.deliver(channel.name, message, 'elsewhere');
+        if (messages.length === 0) channel.goOnAs(end);
         if (messages.length > 0 || again) this.fill(channel);
       },
       () => {
-        // the home cannot be read now: registering with it anew, which the router does, begins where it stands
-        const again = this.filled(channel);
-        if (again && channel.position !== since && this.channels.get(channel.name) === channel) {
+        // the home cannot be read now: registering with it anew, which the router does, looks here again
+        if (this.filled(channel) === 'anew' && this.channels.get(channel.name) === channel)
           this.fill(channel);
-        }
       },
     );
   }
 
-  /** A read has ended; returns whether a message came while it was under way, which the answer may not hold yet. */
-  private filled(channel: LocalChannel): boolean {
-    const again = channel.filling === 'again';
+  /** A read has ended; returns what came while it was under way, which the answer may not hold yet. */
+  private filled(channel: LocalChannel): LocalChannel['filling'] {
+    const { filling } = channel;
+    this.reading--;
     channel.filling = 'no';
-    return again;
+    return filling;
   }
 
   private gap(channel: LocalChannel, start: Position): void {
     const after = channel.position as Position;
     channel.position = start;
+    channel.alias = undefined;
     if (start.epoch !== after.epoch) channel.epochChanged();
     this.gaps++;
     const text = frame({ type: 'gap', channel: channel.name, after, upTo: start });

@@ -1,4 +1,4 @@
-import type { Position } from '@ringway/protocol';
+import { type Position, samePosition } from '@ringway/protocol';
 import { keyPoint } from '@ringway/ring';
 import type { Delivery } from '../router/port.ts';
 import { messageHead } from '../session/frames.ts';
@@ -26,10 +26,15 @@ export class LocalChannel {
   sessions: Session[] = NOBODY;
   /** Who waits for the home's answer; undefined once it has come. */
   joiners: Joiner[] | undefined;
-  /** The last message that was taken; undefined until the home has answered. */
+  /** The last message that was taken, as the sessions have it; undefined until the home has answered. */
   position: Position | undefined;
-  /** Whether a hole is being read from the log; what comes meanwhile is passed by, and asks for another look. */
-  filling: 'no' | 'reading' | 'again' = 'no';
+  /** The same place by the name that the home has for it now: the beginning of an epoch that follows the position's. */
+  alias: Position | undefined;
+  /**
+   * Whether a hole is being read from the log; what comes meanwhile is passed by, and asks for another look. `anew`: the
+   * home has taken this node in meanwhile, and can be read.
+   */
+  filling: 'no' | 'reading' | 'again' | 'anew' = 'no';
   private head: string | undefined;
   private recent: string[] | undefined;
   private recentAt = 0;
@@ -41,6 +46,27 @@ export class LocalChannel {
     // written out, so that the array has room for one: most channels have one session
     this.joiners = [first];
     this.point = keyPoint(name);
+  }
+
+  /** Where the sessions are at, as the home of now would say it. */
+  get at(): Position | undefined {
+    return this.alias ?? this.position;
+  }
+
+  /** Whether this is where the sessions are at, by either name. */
+  isAt(position: Position): boolean {
+    const { alias, position: own } = this;
+    return (
+      (own !== undefined && samePosition(own, position)) ||
+      (alias !== undefined && samePosition(alias, position))
+    );
+  }
+
+  /** The stream goes on behind another name of the same place. */
+  goOnAs(position: Position): void {
+    if (this.position && samePosition(this.position, position)) return;
+    this.alias = position;
+    this.epochChanged();
   }
 
   /** What every `message` frame of the channel begins with; made when the first is. */

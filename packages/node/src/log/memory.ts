@@ -1,11 +1,13 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import type { Appended, Log, LoggedMessage, LogMessage, LogRead } from './port.ts';
+import type { Appended, LoggedMessage, LogMessage, LogRead, OwnLog } from './port.ts';
 
 /** Names the epochs of channels: for each, the time for which its home has been this one without a break. */
 export interface Epochs {
-  /** Changes whenever the epoch of some channel may have. */
+  /** Counts up whenever the epoch of some channel may have changed. */
   readonly version: number;
   epochOf(channel: string): string;
+  /** `number` is the {@link version} with which the channel's epoch began; `before` is the node whose home it was then. */
+  tenureOf(channel: string): { readonly number: number; readonly before: string | undefined };
 }
 
 /** Bounds of the memory log. All of them hold at once. */
@@ -41,6 +43,8 @@ function bytesOf(entry: LogMessage): number {
 /** One channel: its messages in a queue that drops from its front without moving the rest. */
 class ChannelLog {
   head: Position;
+  /** Where the record began. */
+  readonly begin: Position;
   /** {@link Epochs.version} at which the epoch was last found to be the present one. */
   epochsVersion: number;
   private entries: (Entry | undefined)[] = [];
@@ -56,6 +60,7 @@ class ChannelLog {
 
   constructor(head: Position, epochsVersion: number) {
     this.head = head;
+    this.begin = head;
     this.epochsVersion = epochsVersion;
     this.youngSince = head.seq;
   }
@@ -111,17 +116,22 @@ class ChannelLog {
 
 /**
  * The log in memory. Its epochs belong to this node: whoever comes with a position of another one is told a gap and gets
- * what this one holds.
+ * what this one holds, unless that other epoch is known to have ended there, and this one to be the next.
  *
  * A channel that is dropped because too many are remembered raises `floor`, the place at which a channel without a record
  * stands, so that a position is never used twice; who comes back to it after that may be told a gap where nothing was
  * missed, never the reverse.
  */
-export class MemoryLog implements Log {
+export class MemoryLog implements OwnLog {
+  readonly shared = false;
   private readonly options: MemoryLogOptions;
   private readonly channels = new Map<string, ChannelLog>();
+  /** Where the epoch before a channel's present one ended, where that is known to be what came before it. */
+  private readonly ends = new Map<string, { readonly end: Position; readonly epoch: string; at: number }>();
   /** Where a channel without a record stands in its epoch. */
   private floor = 0;
+  /** {@link Epochs.version} at which the floor rose last: of an epoch that began before, it is not the beginning. */
+  private floorVersion = -1;
   private bytes = 0;
 
   constructor(options: MemoryLogOptions) {
@@ -158,28 +168,41 @@ export class MemoryLog implements Log {
     return { kind: 'appended', message: entry };
   }
 
-  read(channel: string, since: Position | undefined, limit: number): LogRead {
+  read(channel: string, since: Position | undefined, limit: number, closedBy?: string): LogRead {
     const log = this.present(channel);
-    if (!log) return { start: this.start(channel), messages: [] };
-    this.trim(log, this.options.now());
-    if (since && samePosition(since, log.head)) return { start: log.head, messages: [] };
+    if (log) this.trim(log, this.options.now());
+    const head = log?.head ?? this.start(channel);
+    if (since && samePosition(since, head)) return { start: head, messages: [], end: head };
+    const goesOn = since !== undefined && this.goesOn(channel, log, head.epoch, since, closedBy);
     let from = 0;
-    if (since && since.epoch === log.head.epoch && log.count > 0) {
+    if (since && log && since.epoch === head.epoch && log.count > 0) {
       const missed = since.seq - log.at(0).previous.seq;
       if (missed > 0 && missed <= log.count) from = missed;
     }
     const messages: LoggedMessage[] = [];
-    for (let i = from; i < log.count && messages.length < limit; i++) messages.push(log.at(i));
-    return { start: messages[0]?.previous ?? log.head, messages };
+    for (let i = from; log && i < log.count && messages.length < limit; i++) messages.push(log.at(i));
+    const [first] = messages;
+    if (goesOn && first) messages[0] = { ...first, previous: since };
+    return {
+      start: goesOn ? since : (first?.previous ?? head),
+      messages,
+      end: messages.at(-1)?.position ?? head,
+    };
   }
 
   tail(channel: string, count: number): LogRead {
     const log = this.present(channel);
-    if (!log) return { start: this.start(channel), messages: [] };
-    this.trim(log, this.options.now());
+    const head = log?.head ?? this.start(channel);
     const messages: LoggedMessage[] = [];
-    for (let i = Math.max(0, log.count - count); i < log.count; i++) messages.push(log.at(i));
-    return { start: messages[0]?.previous ?? log.head, messages };
+    if (log) {
+      this.trim(log, this.options.now());
+      for (let i = Math.max(0, log.count - count); i < log.count; i++) messages.push(log.at(i));
+    }
+    return { start: messages[0]?.previous ?? head, messages, end: head };
+  }
+
+  follows(channel: string): string | undefined {
+    return this.options.epochs.tenureOf(channel).before;
   }
 
   /** Drops what is too old. To be called now and then: appends and reads look only at their own channel. */
@@ -187,12 +210,34 @@ export class MemoryLog implements Log {
     const now = this.options.now();
     for (const log of this.channels.values()) this.trim(log, now);
     while (this.channels.size > this.options.channels) this.forgetOldest();
+    for (const [channel, { at }] of this.ends)
+      if (now - at > this.options.retentionMs) this.ends.delete(channel);
   }
 
   close(): Promise<void> {
     this.channels.clear();
+    this.ends.clear();
     this.bytes = 0;
     return Promise.resolve();
+  }
+
+  /** Whether this epoch follows the one that ended at a position, and is kept from its very beginning. */
+  private goesOn(
+    channel: string,
+    log: ChannelLog | undefined,
+    epoch: string,
+    since: Position,
+    closedBy: string | undefined,
+  ): boolean {
+    if (since.epoch === epoch) return false;
+    const known = this.ends.get(channel);
+    if (!(known?.epoch === epoch && samePosition(known.end, since))) {
+      const { number, before } = this.options.epochs.tenureOf(channel);
+      // a record that was forgotten may have been this channel's
+      if (closedBy === undefined || closedBy !== before || this.floorVersion >= number) return false;
+      this.ends.set(channel, { end: since, epoch, at: this.options.now() });
+    }
+    return !log || samePosition(log.count > 0 ? log.at(0).previous : log.head, log.begin);
   }
 
   /** The place of a channel without a record. */
@@ -251,7 +296,10 @@ export class MemoryLog implements Log {
     if (!oldest) return;
     const [name, log] = oldest;
     while (log.count > 0) this.bytes -= bytesOf(log.dropFirst());
-    if (log.head.seq > this.floor) this.floor = log.head.seq;
+    if (log.head.seq > this.floor) {
+      this.floor = log.head.seq;
+      this.floorVersion = this.options.epochs.version;
+    }
     this.channels.delete(name);
   }
 }

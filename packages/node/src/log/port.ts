@@ -25,12 +25,21 @@ export type Appended =
   | { readonly kind: 'conflict' };
 
 /**
- * What a channel holds after a position. `start` is where the messages begin: `messages[0].previous`, or the head when
- * there are none. Where `start` is not the position asked for, what lies between cannot be read any more: a gap.
+ * What a channel holds after a position. `start` is where the messages begin: `messages[0].previous`, or `end` when there
+ * are none. Where `start` is not the position asked for, what lies between cannot be read any more: a gap. `end` is where
+ * the reader stands behind the messages. It is `start` when there are none, unless the log goes on in a new epoch from the
+ * very position asked for: then nothing was missed, and `end` is the beginning of that epoch.
  */
 export interface LogRead {
   readonly start: Position;
   readonly messages: readonly LoggedMessage[];
+  readonly end: Position;
+}
+
+/** The log has refused, and nothing was stored. Any other rejection of an append leaves open whether it was. */
+export class LogRefusedError extends Error {
+  override readonly name = 'LogRefusedError';
+  readonly code = 'log_refused';
 }
 
 /**
@@ -41,17 +50,49 @@ export interface LogRead {
  * - `head` is the position of the last message, or the place before the first. Every channel has one, also a channel
  *   that nobody has written to.
  * - `read` gives messages in order, each one's `previous` being the one before, without holes.
+ * - `known`, and the position that a read begins at, is the highest one that the caller knows of. A log that is behind it
+ *   (it has lost what it had acknowledged) begins a new epoch in that very step: nothing new is taken for a repeat, and
+ *   readers of the epoch before are told a gap.
  * - An adapter bounds what it keeps; what it has dropped shows as a gap, never as silence.
- * - Answers come as a value where the adapter has it at hand (memory), else as a promise. A rejected promise means that
- *   the outcome is not known.
+ * - Answers come as a value where the adapter has it at hand (memory), else as a promise. A promise is rejected with
+ *   {@link LogRefusedError} when nothing was stored, with anything else when the outcome is not known.
  * - Whoever made the log closes it.
  */
-export interface Log {
-  head(channel: string): Position | Promise<Position>;
-  append(channel: string, message: LogMessage): Appended | Promise<Appended>;
+export interface LogBase {
+  head(channel: string, known?: Position): Position | Promise<Position>;
+  append(channel: string, message: LogMessage, known?: Position): Appended | Promise<Appended>;
   /** `since` undefined: from the oldest kept message on. At most `limit` messages, the first ones. */
   read(channel: string, since: Position | undefined, limit: number): LogRead | Promise<LogRead>;
   /** The last `count` messages. */
   tail(channel: string, count: number): LogRead | Promise<LogRead>;
   close(): Promise<void>;
 }
+
+/** A log that every node reaches: positions outlive a change of home. */
+export interface SharedLog extends LogBase {
+  readonly shared: true;
+  head(channel: string, known?: Position): Promise<Position>;
+  append(channel: string, message: LogMessage, known?: Position): Promise<Appended>;
+  read(channel: string, since: Position | undefined, limit: number): Promise<LogRead>;
+  tail(channel: string, count: number): Promise<LogRead>;
+}
+
+/**
+ * A log that each home keeps for itself. Its epochs belong to the home; with a planned change a channel goes on in an epoch
+ * of the new home, and the old one's messages can be read there for as long as it keeps them.
+ */
+export interface OwnLog extends LogBase {
+  readonly shared: false;
+  head(channel: string): Position;
+  append(channel: string, message: LogMessage): Appended;
+  /**
+   * `closedBy` is the node that says that it was the channel's home, and that its epoch ended at `since`. Where this log's
+   * epoch follows that node's, the reader has missed nothing, and gets this epoch from its beginning.
+   */
+  read(channel: string, since: Position | undefined, limit: number, closedBy?: string): LogRead;
+  tail(channel: string, count: number): LogRead;
+  /** The node whose epoch of the channel came before this log's, by the ring; undefined where that is not known. */
+  follows(channel: string): string | undefined;
+}
+
+export type Log = SharedLog | OwnLog;

@@ -4,10 +4,21 @@ import { keyPoint, type MovedRanges } from '@ringway/ring';
 /** So many turns of events are told apart; beyond that the oldest are one, and who comes from before them is told a gap. */
 const MAX_TENURES = 128;
 
+function epochName(incarnation: string, tenure: number): string {
+  return `${incarnation}.${tenure}`;
+}
+
+/** The start of the node in whose memory log an epoch is. */
+export function incarnationOf(epoch: string): string {
+  return epoch.slice(0, epoch.lastIndexOf('.'));
+}
+
 interface Tenure {
   readonly number: number;
   /** Whether it covers a point of the ring. */
   covers(point: number): boolean;
+  /** Whose home the point was before. */
+  before(point: number): string | undefined;
 }
 
 /**
@@ -35,7 +46,11 @@ export class Tenures {
 
   /** This node has become home of the ranges that moved to it. */
   gained<M extends RingMember>(moved: MovedRanges<M>, selfId: string): void {
-    this.add({ number: ++this.newest, covers: (point) => moved.find(point)?.to?.id === selfId });
+    this.add({
+      number: ++this.newest,
+      covers: (point) => moved.find(point)?.to?.id === selfId,
+      before: (point) => moved.find(point)?.from?.id,
+    });
   }
 
   /** This node could not act as a home for a while: what it is home of now, it is anew. */
@@ -44,14 +59,24 @@ export class Tenures {
     this.oldest = ++this.newest;
   }
 
-  /** The epoch of a channel that this node is home of. */
+  /** The epoch of a channel that this node is home of, or was last. */
   epochOf(channel: string): string {
+    return epochName(this.incarnation, this.of(keyPoint(channel))?.number ?? this.oldest);
+  }
+
+  /** Number of the tenure that the channel's epoch is named after, and whose home it was before, where that is known. */
+  tenureOf(channel: string): { readonly number: number; readonly before: string | undefined } {
     const point = keyPoint(channel);
+    const tenure = this.of(point);
+    return { number: tenure?.number ?? this.oldest, before: tenure?.before(point) };
+  }
+
+  private of(point: number): Tenure | undefined {
     for (let i = this.tenures.length - 1; i >= 0; i--) {
       const tenure = this.tenures[i];
-      if (tenure?.covers(point)) return `${this.incarnation}.${tenure.number}`;
+      if (tenure?.covers(point)) return tenure;
     }
-    return `${this.incarnation}.${this.oldest}`;
+    return undefined;
   }
 
   private add(tenure: Tenure): void {

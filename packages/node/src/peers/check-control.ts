@@ -31,7 +31,12 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   hello: fields({ nodeId: text, incarnation: text, proof: text }),
   heartbeat: fields({ unheard: listOf(text), echo: flag }),
   interest: fields({ correlation, channel, sessions: count, position: optional(position) }),
-  interested: fields({ correlation, start: optional(position), code: optional(errorCode) }),
+  interested: fields({
+    correlation,
+    start: optional(position),
+    goesOn: optional(flag),
+    code: optional(errorCode),
+  }),
   sessions: fields({ channel, sessions: count }),
   moved: fields({ channel }),
   read: fields({
@@ -40,8 +45,25 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     since: optional(position),
     last: optional(count),
     limit: count,
+    past: optional(flag),
+    closedBy: optional(text),
   }),
-  readEnd: fields({ correlation, start: optional(position), code: optional(errorCode) }),
+  readEnd: fields({
+    correlation,
+    start: optional(position),
+    end: optional(position),
+    follows: optional(text),
+    code: optional(errorCode),
+  }),
+  sync: fields({ correlation }),
+  synced: fields({ correlation }),
+  release: fields({ correlation }),
+  released: fields({ correlation }),
+  check: fields({ items: listOf(fields({ channel, sessions: count, at: position })) }),
+  checked: fields({
+    lost: listOf(channel),
+    behind: listOf(fields({ channel, head: position })),
+  }),
   listed: fields({
     correlation,
     outcomes: listOf(

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { Backlog } from './backlog.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { decodeBatch, encodeControl, PeerFormatError, type PeerRecord } from './wire.ts';
 
@@ -21,6 +22,10 @@ export class Inbound {
   readonly nodeId: string;
   /** The start of the peer that dialled; empty where it does not say. */
   readonly incarnation: string;
+  /** Publications of the peer that have no outcome yet. */
+  readonly backlog = new Backlog();
+  /** Channels of which a publication that the peer had forwarded went back to it, and what is behind it does, too. */
+  readonly turnedBack = new Set<string>();
   private readonly socket: WebSocket;
   private readonly context: InboundContext;
   private readonly writer: BatchWriter;

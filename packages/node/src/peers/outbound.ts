@@ -38,6 +38,8 @@ export class Outbound {
   private nonce = '';
   private greeted = false;
   private heardAt = 0;
+  /** Checksum of the ring that the peer has told last; empty before its first word. */
+  checksum = '';
 
   constructor(member: Member, context: OutboundContext) {
     this.member = member;
@@ -118,6 +120,7 @@ export class Outbound {
     this.writer.clear();
     if (!this.greeted) return;
     this.greeted = false;
+    this.checksum = '';
     this.context.onDown(this);
   }
 
@@ -134,7 +137,9 @@ export class Outbound {
         else this.greet(record);
         open = true;
       }
-      if (this.greeted) this.context.onChecksum(batch.checksum);
+      if (!this.greeted) return;
+      this.checksum = batch.checksum;
+      this.context.onChecksum(batch.checksum);
     } catch (error) {
       if (!(error instanceof PeerFormatError)) throw error;
       this.context.refused(error.message, this.member);

@@ -70,6 +70,8 @@ export class Peers {
   private readonly options: PeersOptions;
   private readonly signer: TextSigner;
   private readonly outbound = new Map<string, Outbound>();
+  /** To members that have left the ring: what was sent there is still answered, and what they have kept can be read. */
+  private readonly departing = new Map<string, Outbound>();
   private readonly inbound = new Set<Inbound>();
   private readonly server: WebSocketServer;
   private user: PeerUser | undefined;
@@ -102,40 +104,62 @@ export class Peers {
       link.flush();
       link.close();
     }
-    const links = [...this.outbound.values()];
+    const links = [...this.links()];
     this.outbound.clear();
+    this.departing.clear();
     await Promise.all(links.map((link) => link.stop()));
     this.server.close();
   }
 
-  /** Dials whoever is new in the ring, lets go of whoever left. A new start of a node is a new peer. */
+  /**
+   * Dials whoever is new in the ring. A link to a member that left stays for as long as the member keeps it. A new start
+   * of a node is a new peer, and ends the link to the one before.
+   */
   setMembers(members: readonly Member[]): void {
     const { self } = this.options;
     this.hearing.setMembers(members);
     const wanted = new Map(members.filter((m) => m.id !== self.id).map((m) => [m.id, m]));
     for (const [id, link] of this.outbound) {
       const member = wanted.get(id);
-      if (
-        member &&
-        member.incarnation === link.member.incarnation &&
-        member.internalUrl === link.member.internalUrl
-      ) {
-        wanted.delete(id);
-        continue;
-      }
+      if (member && sameStart(member, link.member)) continue;
       this.outbound.delete(id);
-      void link.stop();
+      if (member || !link.open) void link.stop();
+      else this.departing.set(id, link);
     }
     for (const [id, member] of wanted) {
+      if (this.outbound.has(id)) continue;
+      const before = this.departing.get(id);
+      this.departing.delete(id);
+      if (before && sameStart(member, before.member)) {
+        this.outbound.set(id, before);
+        this.hearing.heard(id, before.open);
+        continue;
+      }
+      void before?.stop();
       const link = new Outbound(member, this.outboundContext());
       this.outbound.set(id, link);
       link.start();
     }
+    // said at once: whoever has this ring too may be sent sessions
+    const unheard = this.hearing.unheard();
+    for (const link of this.outbound.values()) link.heartbeat(unheard);
     this.settle();
   }
 
+  /** The link to a member of the ring. */
   get(id: string): Outbound | undefined {
     return this.outbound.get(id);
+  }
+
+  /** The same, or to a member that has left the ring and is still there. */
+  reach(id: string): Outbound | undefined {
+    return this.outbound.get(id) ?? this.departing.get(id);
+  }
+
+  /** The link to a start of a node. */
+  ofIncarnation(incarnation: string): Outbound | undefined {
+    for (const link of this.links()) if (link.member.incarnation === incarnation) return link;
+    return undefined;
   }
 
   /** Whether some peer takes less than it is given: whoever produces should pause. */
@@ -184,7 +208,11 @@ export class Peers {
         silentMs,
         maxWaitingBytes: this.options.maxWaitingBytes,
         onRecord: (from, record) => this.request(from, record),
-        onChecksum: (checksum) => this.compare(checksum),
+        onChecksum: (checksum) => {
+          const own = this.outbound.get(nodeId);
+          if (own?.open && own.member.incarnation === incarnation) own.checksum = checksum;
+          this.compare(checksum);
+        },
         onDown: (gone) => {
           this.inbound.delete(gone);
           this.user?.onHolderDown(gone);
@@ -200,7 +228,7 @@ export class Peers {
   private watchRelief(): void {
     this.relief ??= setTimeout(() => {
       this.relief = undefined;
-      for (const link of this.outbound.values()) if (link.congested) return this.watchRelief();
+      for (const link of this.links()) if (link.congested) return this.watchRelief();
       this.user?.onRelief();
     }, RELIEF_MS);
   }
@@ -215,11 +243,17 @@ export class Peers {
     } else this.user?.onRequest(from, record);
   }
 
+  /** Those to members, and to those that have left. */
+  *links(): Iterable<Outbound> {
+    yield* this.outbound.values();
+    yield* this.departing.values();
+  }
+
   private beat(): void {
-    for (const link of this.outbound.values()) link.checkAlive();
+    for (const link of [...this.links()]) link.checkAlive();
     for (const link of [...this.inbound]) link.checkAlive();
     const unheard = this.hearing.unheard();
-    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    for (const link of this.links()) link.heartbeat(unheard);
     this.settle();
   }
 
@@ -258,6 +292,10 @@ export class Peers {
       onDown: (link) => {
         // a link that was let go speaks no longer for the member: a later start of it may have a link of its own
         if (this.outbound.get(link.member.id) === link) this.changed(link.member.id, false);
+        else if (this.departing.get(link.member.id) === link) {
+          this.departing.delete(link.member.id);
+          void link.stop();
+        }
         this.user?.onLinkDown(link);
       },
       onRecord: (link, record) => {
@@ -297,6 +335,10 @@ export class Peers {
       ...(ca === undefined ? {} : { ca }),
     });
   }
+}
+
+function sameStart(a: Member, b: Member): boolean {
+  return a.incarnation === b.incarnation && a.internalUrl === b.internalUrl;
 }
 
 function proofText(nonce: string, nodeId: string, incarnation: string): string {

@@ -26,6 +26,7 @@ const DEDUPE = 2;
 const FORWARDED = 4;
 const DUPLICATE = 8;
 const PLACED = 16;
+const AGAIN = 32;
 
 /** A publication between nodes. `correlation` 0: no answer is wanted. */
 export interface PublishRecord {
@@ -35,6 +36,8 @@ export interface PublishRecord {
   readonly dedupe: boolean;
   /** It has been forwarded once already: whoever gets it now is its last chance. */
   readonly forwarded: boolean;
+  /** It was forwarded to this node before and came back, and all that were behind it did: they follow in their order. */
+  readonly again: boolean;
   readonly channel: string;
   readonly from: string;
   readonly id: string;
@@ -56,7 +59,8 @@ export interface ListRecord {
 export interface AnswerRecord {
   readonly kind: typeof KIND.answer;
   readonly correlation: number;
-  readonly code: ErrorCode | undefined;
+  /** `not_home`: it had been forwarded once, and whoever has it is not the channel's home. Nothing was stored. */
+  readonly code: ErrorCode | 'not_home' | undefined;
   readonly duplicate: boolean;
   readonly reached: number;
   readonly position: Position | undefined;
@@ -96,17 +100,24 @@ export type Control =
       readonly sessions: number;
       readonly position?: Position;
     }
-  /** The stream of the channel begins at `start`; deliveries follow on the same link. */
+  /**
+   * The stream of the channel goes on behind `start`; deliveries follow on the same link. `goesOn`: nothing lies between
+   * that and the position that the interest named. Otherwise what does is to be read.
+   */
   | {
       readonly t: 'interested';
       readonly correlation: number;
       readonly start?: Position;
+      readonly goesOn?: boolean;
       readonly code?: ErrorCode;
     }
   | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
   /** The sender is not the channel's home any more, and has dropped the receiver's interest in it. */
   | { readonly t: 'moved'; readonly channel: string }
-  /** The messages come as `deliver` records with this correlation, then `readEnd`. */
+  /**
+   * The messages come as `deliver` records with this correlation, then `readEnd`. `past`: asked of a node that was the
+   * home; where it still is, it answers once it is not. `closedBy`: the node whose epoch ended at `since`.
+   */
   | {
       readonly t: 'read';
       readonly correlation: number;
@@ -114,12 +125,38 @@ export type Control =
       readonly since?: Position;
       readonly last?: number;
       readonly limit: number;
+      readonly past?: boolean;
+      readonly closedBy?: string;
     }
+  /** `follows`: the node whose epoch came before the one that was read. */
   | {
       readonly t: 'readEnd';
       readonly correlation: number;
       readonly start?: Position;
+      readonly end?: Position;
+      readonly follows?: string;
       readonly code?: ErrorCode;
+    }
+  /** Answered once every publication that came before it on the link has been stored, refused or given up. */
+  | { readonly t: 'sync'; readonly correlation: number }
+  | { readonly t: 'synced'; readonly correlation: number }
+  /** The sender has left the ring, and goes once the receiver needs nothing of it any more: that is the answer. */
+  | { readonly t: 'release'; readonly correlation: number }
+  | { readonly t: 'released'; readonly correlation: number }
+  /** Where a holder stands in some channels, and with how many sessions. */
+  | {
+      readonly t: 'check';
+      readonly items: readonly {
+        readonly channel: string;
+        readonly sessions: number;
+        readonly at: Position;
+      }[];
+    }
+  /** Channels of a check in which the holder is not known, and those in which it is behind. */
+  | {
+      readonly t: 'checked';
+      readonly lost: readonly string[];
+      readonly behind: readonly { readonly channel: string; readonly head: Position }[];
     }
   /** One outcome for each channel of a list, in its order. */
   | { readonly t: 'listed'; readonly correlation: number; readonly outcomes: readonly ListOutcome[] }
@@ -139,12 +176,13 @@ export interface ControlRecord {
 export type PeerRecord = PublishRecord | ListRecord | AnswerRecord | DeliverRecord | ControlRecord;
 
 /** Codes of the answer, by their place: append only, nodes of two versions work together. */
-const ANSWER_CODES: readonly (ErrorCode | undefined)[] = [
+const ANSWER_CODES: readonly AnswerRecord['code'][] = [
   undefined,
   'unavailable',
   'unknown',
   'id_conflict',
   'internal',
+  'not_home',
 ];
 const ANSWER_INTERNAL = 4;
 
@@ -175,10 +213,15 @@ export function encodePublish(
   dedupe: boolean,
   correlation: number,
   forwarded: boolean,
+  again = false,
 ): string {
   const { from, id, data } = message;
   const channel = toWire(name);
-  const flags = (message.ephemeral ? EPHEMERAL : 0) | (dedupe ? DEDUPE : 0) | (forwarded ? FORWARDED : 0);
+  const flags =
+    (message.ephemeral ? EPHEMERAL : 0) |
+    (dedupe ? DEDUPE : 0) |
+    (forwarded ? FORWARDED : 0) |
+    (again ? AGAIN : 0);
   const length = 12 + channel.length + from.length + id.length + data.length;
   return (
     String.fromCharCode(
@@ -326,6 +369,7 @@ function decodeRecord(cursor: Cursor): PeerRecord | undefined {
         ephemeral: (flags & EPHEMERAL) !== 0,
         dedupe: (flags & DEDUPE) !== 0,
         forwarded: (flags & FORWARDED) !== 0,
+        again: (flags & AGAIN) !== 0,
         channel: channelName(cursor.take(channelLength)),
         from: cursor.take(fromLength),
         id: cursor.take(idLength),

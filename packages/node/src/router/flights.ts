@@ -12,6 +12,11 @@ export class Flights {
     return flight === undefined || flight.target === target;
   }
 
+  /** Whether any of the channel's are under way. */
+  has(channel: string): boolean {
+    return this.flights.has(channel);
+  }
+
   departed(channel: string, target: string): void {
     const flight = this.flights.get(channel);
     if (flight) flight.count++;

@@ -1,7 +1,7 @@
 import type { Position } from '@ringway/protocol';
 import type { Outbound } from '../peers/outbound.ts';
 import type { Peers } from '../peers/peers.ts';
-import { type DeliverRecord, encodeControl } from '../peers/wire.ts';
+import { type Control, type DeliverRecord, encodeControl } from '../peers/wire.ts';
 import type { Home } from './home.ts';
 import type { Placement, PlacementChange } from './placement.ts';
 import type { LocalChannels, SubscribeAnswer } from './port.ts';
@@ -20,7 +20,17 @@ interface Guest {
   live: boolean;
   /** The first registration waits for this; undefined once there was one. */
   first: { readonly answer: SubscribeAnswer; readonly deadline: number } | undefined;
+  /** The round of checks in which something was delivered last. */
+  heard: number;
 }
+
+type Checked = Extract<Control, { t: 'checked' }>;
+
+/** How often a channel that says nothing is checked, in rounds; a round is a call of {@link Holding.check}. */
+const CHECK_ROUNDS = 5;
+
+/** Most channels in one check. */
+const CHECK_ITEMS = 1_000;
 
 /**
  * The holder's side of interest: for each channel with local sessions, that its home knows. A channel whose home is
@@ -34,8 +44,12 @@ export class Holding {
   private readonly timeoutMs: number;
   private readonly now: () => number;
   private readonly guests = new Map<string, Guest>();
+  /** Those of them that stand nowhere, or whose first registration is under way. */
+  private readonly loose = new Set<Guest>();
   private readonly asked = new Map<number, Guest>();
   private correlation = 0;
+  private round = 0;
+  private unchecked: Iterator<Guest> | undefined;
 
   constructor(options: {
     readonly placement: Placement;
@@ -58,6 +72,11 @@ export class Holding {
     return this.guests.size;
   }
 
+  /** Channels that wait for a home to take them. */
+  get looseCount(): number {
+    return this.loose.size;
+  }
+
   subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
     if (this.placement.of(channel).kind === 'self') {
       whenever(
@@ -67,10 +86,7 @@ export class Holding {
       );
       return;
     }
-    const first = { answer, deadline: this.now() + this.timeoutMs };
-    const guest: Guest = { channel, sessions, told: 0, link: undefined, correlation: 0, live: false, first };
-    this.guests.set(channel, guest);
-    this.ask(guest);
+    this.ask(this.add(channel, sessions, { answer, deadline: this.now() + this.timeoutMs }));
   }
 
   resubscribe(channel: string, sessions: number): void {
@@ -83,8 +99,7 @@ export class Holding {
   unsubscribe(channel: string): void {
     const guest = this.guests.get(channel);
     if (!guest) return;
-    this.guests.delete(channel);
-    this.leave(guest);
+    this.forget(guest);
     guest.first?.answer.failed();
   }
 
@@ -93,74 +108,124 @@ export class Holding {
     if (moved.size === 0 && !readmitted) return;
     for (const { channel, point, position, sessions } of this.local.held()) {
       if (!readmitted && moved.find(point) === undefined) continue;
-      const place = this.placement.at(point);
       let guest = this.guests.get(channel);
       if (!guest) {
         // not known yet: its first registration is under way
         if (position === undefined) continue;
-        guest = {
-          channel,
-          sessions,
-          told: 0,
-          link: undefined,
-          correlation: 0,
-          live: false,
-          first: undefined,
-        };
-        this.guests.set(channel, guest);
+        guest = this.add(channel, sessions, undefined);
       }
+      const place = this.placement.at(point);
       if (place.kind === 'self') this.takeOver(guest);
-      else if (place.kind === 'nowhere' || place.member.id !== guest.link?.member.id) this.ask(guest);
+      else if (place.kind === 'nowhere' || this.peers.get(place.member.id) !== guest.link) this.ask(guest);
     }
   }
 
   /** Asks again for what is not registered anywhere, and gives up on first registrations that took too long. */
   sweep(): void {
+    if (this.loose.size === 0) return;
     const now = this.now();
-    for (const guest of this.guests.values()) {
+    for (const guest of [...this.loose]) {
       if (guest.first && now > guest.first.deadline) {
-        const { first } = guest;
-        this.guests.delete(guest.channel);
-        this.leave(guest);
-        first.answer.failed();
+        this.forget(guest);
+        guest.first.answer.failed();
       } else if (guest.link === undefined) this.ask(guest);
     }
   }
 
-  onLinkDown(link: Outbound): void {
-    for (const guest of this.guests.values()) {
-      if (guest.link !== link) continue;
-      this.asked.delete(guest.correlation);
-      guest.link = undefined;
-      guest.live = false;
+  /**
+   * Asks the homes of some channels that have said nothing for a while whether this node is where they are: all of them in
+   * {@link CHECK_ROUNDS} calls, so that whatever was missed without a sign is found within that time.
+   */
+  check(): void {
+    this.round++;
+    const items = new Map<Outbound, { channel: string; sessions: number; at: Position }[]>();
+    let left = Math.ceil(this.guests.size / CHECK_ROUNDS);
+    for (; left > 0; left--) {
+      this.unchecked ??= this.guests.values();
+      const next = this.unchecked.next();
+      if (next.done) {
+        this.unchecked = undefined;
+        continue;
+      }
+      const { channel, sessions, link, live, heard } = next.value;
+      if (!link || !live || this.round - heard < CHECK_ROUNDS) continue;
+      const at = this.local.positionOf(channel);
+      if (!at) continue;
+      const batch = items.get(link);
+      if (batch && batch.length < CHECK_ITEMS) batch.push({ channel, sessions, at });
+      else if (!batch) items.set(link, [{ channel, sessions, at }]);
     }
+    for (const [link, batch] of items) link.send(encodeControl({ t: 'check', items: batch }));
   }
 
-  onInterested(link: Outbound, correlation: number, start: Position | undefined): void {
+  onChecked(link: Outbound, { lost, behind }: Checked): void {
+    for (const channel of lost) {
+      const guest = this.guests.get(channel);
+      if (guest?.link === link && guest.live) this.loosen(guest);
+    }
+    for (const { channel, head } of behind) {
+      const guest = this.guests.get(channel);
+      if (guest?.link === link && guest.live) this.local.continueFrom(channel, head, false);
+    }
+    this.sweep();
+  }
+
+  onLinkDown(link: Outbound): void {
+    for (const guest of this.guests.values()) if (guest.link === link) this.loosen(guest);
+  }
+
+  onInterested(link: Outbound, { correlation, start, goesOn = false }: Interested): void {
     const guest = this.asked.get(correlation);
     this.asked.delete(correlation);
     if (!guest || guest.link !== link) return;
-    if (start === undefined) {
-      // refused: it does not see itself as home (yet); the sweep asks whoever is home then
-      guest.link = undefined;
-      return;
-    }
+    // refused: it does not see itself as home (yet); the sweep asks whoever is home then
+    if (start === undefined) return this.loosen(guest);
     guest.live = true;
+    this.loose.delete(guest);
     if (guest.told !== guest.sessions) this.recount(guest);
-    this.began(guest, start);
+    this.began(guest, start, goesOn);
   }
 
   /** The home has dropped the interest. The sweep asks whoever is home, which may be the same node again. */
   onMoved(link: Outbound, channel: string): void {
     const guest = this.guests.get(channel);
-    if (guest?.link !== link || !guest.live) return;
-    guest.link = undefined;
-    guest.live = false;
+    if (guest?.link === link && guest.live) this.loosen(guest);
   }
 
   onDeliver(link: Outbound, record: DeliverRecord): void {
     const guest = this.guests.get(record.channel);
-    if (guest?.live && guest.link === link) this.local.deliver(record.channel, record, 'elsewhere');
+    if (!guest?.live || guest.link !== link) return;
+    guest.heard = this.round;
+    this.local.deliver(record.channel, record, 'elsewhere');
+  }
+
+  private add(channel: string, sessions: number, first: Guest['first']): Guest {
+    const guest: Guest = {
+      channel,
+      sessions,
+      told: 0,
+      link: undefined,
+      correlation: 0,
+      live: false,
+      first,
+      heard: this.round,
+    };
+    this.guests.set(channel, guest);
+    this.loose.add(guest);
+    return guest;
+  }
+
+  private forget(guest: Guest): void {
+    this.guests.delete(guest.channel);
+    this.leave(guest);
+    this.loose.delete(guest);
+  }
+
+  private loosen(guest: Guest): void {
+    this.asked.delete(guest.correlation);
+    guest.link = undefined;
+    guest.live = false;
+    this.loose.add(guest);
   }
 
   private ask(guest: Guest): void {
@@ -192,32 +257,26 @@ export class Holding {
 
   /** Takes the interest back from where it stands or was asked for. */
   private leave(guest: Guest): void {
-    this.asked.delete(guest.correlation);
     guest.link?.send(encodeControl({ t: 'sessions', channel: guest.channel, sessions: 0 }));
-    guest.link = undefined;
-    guest.live = false;
+    this.loosen(guest);
   }
 
   /** This node has become the home: its own log goes on where the other's ended. */
   private takeOver(guest: Guest): void {
-    this.guests.delete(guest.channel);
-    this.leave(guest);
-    const { channel } = guest;
-    const position = this.local.positionOf(channel);
+    this.forget(guest);
     whenever(
-      this.home.history(channel, position),
-      (read) => {
-        this.began(guest, read.start);
-        for (const message of read.messages) this.local.deliver(channel, message, 'here');
-      },
+      this.home.head(guest.channel),
+      (head) => this.began(guest, head, false),
       () => guest.first?.answer.failed(),
     );
   }
 
-  private began(guest: Guest, start: Position): void {
+  private began(guest: Guest, start: Position, goesOn: boolean): void {
     const { first } = guest;
     guest.first = undefined;
     if (first) first.answer.accepted(start);
-    else this.local.continueFrom(guest.channel, start);
+    else this.local.continueFrom(guest.channel, start, goesOn);
   }
 }
+
+type Interested = Extract<Control, { t: 'interested' }>;

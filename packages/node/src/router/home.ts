@@ -1,12 +1,14 @@
-import type { Position } from '@ringway/protocol';
-import type { Log, LoggedMessage, LogRead } from '../log/port.ts';
-import { encodeControl, encodeDeliver } from '../peers/wire.ts';
+import { type Position, samePosition } from '@ringway/protocol';
+import { type Appended, type Log, type LoggedMessage, LogRefusedError, type SharedLog } from '../log/port.ts';
+import { type Control, encodeControl, encodeDeliver } from '../peers/wire.ts';
 import type { LocalChannels, Message, Outcome } from './port.ts';
-import { pageOf } from './remote-reads.ts';
+import { pageOf } from './read-requests.ts';
+import { SentOn } from './sent-on.ts';
 import { whenever } from './whenever.ts';
 
 /** A node with subscribers of a channel, as its home reaches it: by the link on which it said so. */
 export interface Holder {
+  readonly nodeId: string;
   /** The link stands. Once it does not, its interest is dropped, and none must come behind that. */
   readonly open: boolean;
   send(record: string): void;
@@ -15,8 +17,14 @@ export interface Holder {
 /** So many characters of a backlog a holder is sent unasked: more at once could be more than its link may hold. */
 const BACKLOG_LENGTH = 64 * 1024;
 
+/** Messages read at a time to catch up with the log. */
+const PAGE = 256;
+
 const FAILED_UNKNOWN: Outcome = Object.freeze({ kind: 'failed', code: 'unknown' });
+const FAILED_UNAVAILABLE: Outcome = Object.freeze({ kind: 'failed', code: 'unavailable' });
 const FAILED_CONFLICT: Outcome = Object.freeze({ kind: 'failed', code: 'id_conflict' });
+
+type Done = ((outcome: Outcome) => void) | undefined;
 
 /** What a node does for the channels that it is home of: orders them, and knows which other nodes hold subscribers. */
 export class Home {
@@ -24,6 +32,9 @@ export class Home {
   private readonly local: LocalChannels;
   /** Channel -> holder -> its sessions. Local sessions are not in it: the hub knows them. */
   private readonly interests = new Map<string, Map<Holder, number>>();
+  private readonly sentOn = new SentOn();
+  /** Channels that are read from the log just now, and whether to look again after that. */
+  private readonly catching = new Map<string, 'once' | 'again'>();
   /** Frames sent to holders, one each for a message however many sessions are there. */
   delivered = 0;
 
@@ -33,70 +44,61 @@ export class Home {
   }
 
   /** Gives the message its place and sends it once to each holder. */
-  publish(channel: string, message: Message, dedupe: boolean, done?: (outcome: Outcome) => void): void {
+  publish(channel: string, message: Message, dedupe: boolean, done: Done): void {
     if (message.ephemeral) {
       const reached = this.spread(channel, message, undefined);
       done?.({ kind: 'published', reached, position: undefined, duplicate: false });
       return;
     }
     const { from, id, data } = message;
-    whenever(
-      this.log.append(channel, { from, id, data, dedupe }),
-      (appended) => {
-        switch (appended.kind) {
-          case 'appended': {
-            const reached = this.spread(channel, message, appended.message);
-            done?.({ kind: 'published', reached, position: appended.message.position, duplicate: false });
-            return;
-          }
-          case 'duplicate':
-            done?.({ kind: 'published', reached: 0, position: appended.position, duplicate: true });
-            return;
-          case 'conflict':
-            done?.(FAILED_CONFLICT);
-        }
-      },
-      () => done?.(FAILED_UNKNOWN),
+    const { log } = this;
+    if (!log.shared)
+      return this.placed(channel, message, log.append(channel, { from, id, data, dedupe }), done);
+    log.append(channel, { from, id, data, dedupe }, this.sentOn.get(channel)).then(
+      (appended) => this.stored(log, channel, message, appended, done),
+      (error: unknown) => done?.(error instanceof LogRefusedError ? FAILED_UNAVAILABLE : FAILED_UNKNOWN),
     );
   }
 
-  /** The position of the channel's last message. */
+  /** Where the stream of a channel begins for who has no position in it. */
   head(channel: string): Position | Promise<Position> {
-    return this.log.head(channel);
-  }
-
-  /** What the log holds after a position; without one, nothing but where the channel stands. */
-  history(channel: string, since: Position | undefined): LogRead | Promise<LogRead> {
-    if (since) return this.log.read(channel, since, Number.MAX_SAFE_INTEGER);
-    const head = this.log.head(channel);
-    if (head instanceof Promise) return head.then((start) => ({ start, messages: [] }));
-    return { start: head, messages: [] };
+    return this.log.head(channel, this.sentOn.get(channel));
   }
 
   /**
-   * A holder takes the channel from a position on. `accepted` gets the position from which its stream begins; what the
-   * log holds behind it follows at once (of much of it, the beginning and the newest), then what comes.
+   * A holder takes the channel from a position on. `accepted` gets the position behind which its stream goes on, and
+   * whether that is all that there is behind `since`; where it is, what the log holds follows at once (of much of it, the
+   * beginning and the newest), then what comes.
    */
   register(
     holder: Holder,
     channel: string,
     sessions: number,
     since: Position | undefined,
-    accepted: (start: Position) => void,
+    accepted: (start: Position, goesOn: boolean) => void,
     failed: () => void,
   ): void {
+    const take = (start: Position, goesOn: boolean): boolean => {
+      if (!holder.open) return false;
+      let holders = this.interests.get(channel);
+      if (!holders) {
+        holders = new Map();
+        this.interests.set(channel, holders);
+      }
+      holders.set(holder, sessions);
+      accepted(start, goesOn);
+      return true;
+    };
+    if (since === undefined) {
+      whenever(this.head(channel), (head) => take(head, false), failed);
+      return;
+    }
     whenever(
-      this.history(channel, since),
-      (read) => {
-        if (!holder.open) return;
-        let holders = this.interests.get(channel);
-        if (!holders) {
-          holders = new Map();
-          this.interests.set(channel, holders);
-        }
-        holders.set(holder, sessions);
-        accepted(read.start);
-        const { messages } = read;
+      this.log.read(channel, since, Number.MAX_SAFE_INTEGER),
+      ({ start, messages, end }) => {
+        const goesOn = samePosition(start, since);
+        // who is elsewhere reads what is between, and there may be more than this log knows of
+        if (!take(goesOn && messages.length > 0 ? start : end, goesOn) || !goesOn) return;
         const page = pageOf(messages, messages.length, BACKLOG_LENGTH);
         // of a long backlog the newest comes at once: before it the holder sees a hole, and reads that page by page
         const newest = page.length < messages.length ? messages.slice(-1) : [];
@@ -115,6 +117,37 @@ export class Home {
     else if (holders.delete(holder) && holders.size === 0) this.interests.delete(channel);
   }
 
+  /** A holder says where it stands: it is told what it is not registered for, and where it is behind. */
+  check(holder: Holder, items: Extract<Control, { t: 'check' }>['items']): void {
+    const lost: string[] = [];
+    const behind: { channel: string; head: Position }[] = [];
+    for (const { channel, sessions, at } of items) {
+      if (!this.interests.get(channel)?.has(holder)) {
+        lost.push(channel);
+        continue;
+      }
+      this.setSessions(holder, channel, sessions);
+      const { log } = this;
+      const head: Position | undefined = log.shared ? this.sentOn.get(channel) : log.head(channel);
+      if (head !== undefined && !samePosition(head, at)) behind.push({ channel, head });
+    }
+    if (lost.length + behind.length > 0) holder.send(encodeControl({ t: 'checked', lost, behind }));
+  }
+
+  /** Looks into a shared log for what somebody else has appended, who took itself for the home as well. */
+  verify(channel: string): void {
+    const { log } = this;
+    if (!log.shared || this.catching.has(channel)) return;
+    const sent = this.sentOn.get(channel);
+    log.head(channel, sent).then(
+      (head) => {
+        if (sent === undefined) this.sentOn.set(channel, head);
+        else if (!samePosition(head, this.sentOn.get(channel) ?? head)) this.catchUp(log, channel, sent);
+      },
+      () => {},
+    );
+  }
+
   /** The link to a holder is gone, and all its interest with it. */
   dropHolder(holder: Holder): void {
     for (const [channel, holders] of this.interests) {
@@ -130,13 +163,79 @@ export class Home {
     for (const [channel, holders] of this.interests) {
       if (!moved(channel)) continue;
       this.interests.delete(channel);
+      this.sentOn.delete(channel);
       const record = encodeControl({ t: 'moved', channel });
       for (const holder of holders.keys()) holder.send(record);
     }
   }
 
+  /** Channels that other nodes hold. */
+  channels(): Iterable<string> {
+    return this.interests.keys();
+  }
+
   holdersOf(channel: string): Iterable<Holder> {
     return this.interests.get(channel)?.keys() ?? [];
+  }
+
+  private placed(channel: string, message: Message, appended: Appended, done: Done): void {
+    switch (appended.kind) {
+      case 'appended': {
+        const reached = this.spread(channel, message, appended.message);
+        done?.({ kind: 'published', reached, position: appended.message.position, duplicate: false });
+        return;
+      }
+      case 'duplicate':
+        done?.({ kind: 'published', reached: 0, position: appended.position, duplicate: true });
+        return;
+      case 'conflict':
+        done?.(FAILED_CONFLICT);
+    }
+  }
+
+  /**
+   * An answer of a shared log, which another node that took itself for the home may have written to. Whatever lies between
+   * what was sent on and what is there now is read and sent on, also what an earlier home stored and could not send.
+   */
+  private stored(log: SharedLog, channel: string, message: Message, appended: Appended, done: Done): void {
+    if (appended.kind === 'conflict') return done?.(FAILED_CONFLICT);
+    const duplicate = appended.kind === 'duplicate';
+    const position = duplicate ? appended.position : appended.message.position;
+    const sent = this.sentOn.get(channel);
+    let reached = 0;
+    if (this.catching.has(channel)) this.catching.set(channel, 'again');
+    else if (duplicate) {
+      const before = { epoch: position.epoch, seq: position.seq - 1 };
+      if (!sent || sent.epoch !== position.epoch || sent.seq < position.seq)
+        this.catchUp(log, channel, sent ?? before);
+    } else if (sent === undefined || samePosition(appended.message.previous, sent)) {
+      this.sentOn.set(channel, position);
+      reached = this.spread(channel, message, appended.message);
+    } else if (sent.epoch !== position.epoch || sent.seq < position.seq) this.catchUp(log, channel, sent);
+    done?.({ kind: 'published', reached: reached || this.audience(channel), position, duplicate });
+  }
+
+  /** Sends on what the log holds behind a position, until it holds no more. */
+  private catchUp(log: SharedLog, channel: string, since: Position): void {
+    this.catching.set(channel, 'once');
+    log.read(channel, since, PAGE).then(
+      ({ messages, end }) => {
+        for (const message of messages) this.spread(channel, { ...message, ephemeral: false }, message);
+        this.sentOn.set(channel, end);
+        const again = this.catching.get(channel) === 'again';
+        this.catching.delete(channel);
+        if (messages.length > 0 || again) this.catchUp(log, channel, end);
+      },
+      // the next answer, or a check, comes back to it
+      () => this.catching.delete(channel),
+    );
+  }
+
+  /** Sessions of the channel elsewhere, as holders have told. */
+  private audience(channel: string): number {
+    let sessions = 0;
+    for (const count of this.interests.get(channel)?.values() ?? []) sessions += count;
+    return sessions;
   }
 
   private spread(channel: string, message: Message, logged: LoggedMessage | undefined): number {

@@ -1,5 +1,4 @@
 import type { Position } from '@ringway/protocol';
-import type { Log } from '../log/port.ts';
 import type { Inbound } from '../peers/inbound.ts';
 import type { Outbound } from '../peers/outbound.ts';
 import {
@@ -15,18 +14,25 @@ import type { Home } from './home.ts';
 import { gather, listOutcome } from './lists.ts';
 import type { Placement } from './placement.ts';
 import type { LocalChannels, Outcome, Publication } from './port.ts';
-import { answerRead } from './remote-reads.ts';
+import type { ReadRequests } from './read-requests.ts';
 
 /** What the requests of peers are served with. */
 export interface PeerRequestsContext {
   readonly placement: Placement;
   readonly home: Home;
-  readonly log: Log;
+  readonly reads: ReadRequests;
   readonly local: LocalChannels;
   linkTowards(id: string): Outbound | undefined;
-  /** After two hops it waits here until this node is home, or is refused. */
-  route(publication: Publication, dedupe: boolean, hops: number): void;
+  route(publication: Publication, dedupe: boolean, hops: 1): void;
+  /** One that may not be sent on any more; false when this node is not its home. */
+  placeLast(publication: Publication, dedupe: boolean): boolean;
+  /** A peer has left the ring, and wants to go. */
+  release(from: Inbound, correlation: number): void;
+  /** A publication whose sender asked for no answer was not stored. */
+  lost(): void;
 }
+
+const NOWHERE = Object.freeze({ duplicate: false, reached: 0, position: undefined });
 
 /** Serves what peers ask for on the links that they dialled: publications, interest, reads, kicks. */
 export class PeerRequests {
@@ -65,37 +71,63 @@ export class PeerRequests {
 
   private onPublish(from: Inbound, record: PublishRecord): void {
     this.relayed++;
-    const { correlation, channel, dedupe } = record;
-    const done =
-      correlation === 0
-        ? undefined
-        : (outcome: Outcome): void => {
-            const published = outcome.kind === 'published' ? outcome : undefined;
-            from.send(
-              encodeAnswer({
-                correlation,
-                code: outcome.kind === 'failed' ? outcome.code : undefined,
-                duplicate: published?.duplicate ?? false,
-                reached: published?.reached ?? 0,
-                position: published?.position,
-              }),
-            );
-          };
-    const { from: sender, id, data, ephemeral } = record;
-    const publication = { channel, from: sender, id, data, ephemeral, done, asker: done && from };
+    const { correlation, channel, dedupe, forwarded, again, from: sender, id, data, ephemeral } = record;
+    const settled = from.backlog.taken();
+    const done = (outcome: Outcome): void => {
+      settled();
+      const failed = outcome.kind === 'failed';
+      if (correlation === 0) {
+        if (failed) this.context.lost();
+        return;
+      }
+      from.send(
+        encodeAnswer({
+          correlation,
+          code: failed ? outcome.code : undefined,
+          duplicate: !failed && outcome.duplicate,
+          reached: failed ? 0 : outcome.reached,
+          position: failed ? undefined : outcome.position,
+        }),
+      );
+    };
+    const asker = correlation === 0 ? undefined : from;
+    const publication = { channel, from: sender, id, data, ephemeral, done, asker };
     // who is not home forwards once: the owner sees a newer ring, or hears what the sender does not
-    this.context.route(publication, dedupe, record.forwarded ? 2 : 1);
+    if (!forwarded) return this.context.route(publication, dedupe, 1);
+    if (!this.turnsBack(from, channel, again) && this.context.placeLast(publication, dedupe)) return;
+    // whoever sent it on finds out where it goes now
+    settled();
+    if (correlation === 0) this.context.lost();
+    else from.send(encodeAnswer({ correlation, code: 'not_home', ...NOWHERE }));
+  }
+
+  /**
+   * Whether a forwarded publication goes back to whoever sent it on, because this node is not the channel's home. Once one
+   * did, those that were on their way behind it do, too, even where this node has become the home meanwhile.
+   */
+  private turnsBack({ turnedBack }: Inbound, channel: string, again: boolean): boolean {
+    if (again) turnedBack.delete(channel);
+    if (this.context.placement.of(channel).kind === 'self') return turnedBack.has(channel);
+    turnedBack.add(channel);
+    return true;
   }
 
   private onList(from: Inbound, record: ListRecord): void {
     this.relayed++;
     const { correlation, channels, dedupe, from: sender, id, data, ephemeral } = record;
+    const settled = from.backlog.taken();
     const settle = gather(channels.length, (outcomes) => {
-      from.send(encodeControl({ t: 'listed', correlation, outcomes: outcomes.map(listOutcome) }));
+      settled();
+      if (correlation !== 0)
+        from.send(encodeControl({ t: 'listed', correlation, outcomes: outcomes.map(listOutcome) }));
     });
+    if (channels.length === 0) settled();
     for (const [index, channel] of channels.entries()) {
-      const done = correlation === 0 ? undefined : (outcome: Outcome): void => settle(index, outcome);
-      const asker = done && from;
+      const done = (outcome: Outcome): void => {
+        if (correlation === 0 && outcome.kind === 'failed') this.context.lost();
+        settle(index, outcome);
+      };
+      const asker = correlation === 0 ? undefined : from;
       this.context.route({ channel, from: sender, id, data, ephemeral, done, asker }, dedupe, 1);
     }
   }
@@ -108,8 +140,8 @@ export class PeerRequests {
           from.send(encodeControl({ t: 'interested', correlation, code: 'unavailable' }));
         if (this.context.placement.of(channel).kind !== 'self') refuse();
         else {
-          const accept = (start: Position): void =>
-            from.send(encodeControl({ t: 'interested', correlation, start }));
+          const accept = (start: Position, goesOn: boolean): void =>
+            from.send(encodeControl({ t: 'interested', correlation, start, goesOn }));
           this.context.home.register(from, channel, sessions, position, accept, refuse);
         }
         return;
@@ -118,8 +150,19 @@ export class PeerRequests {
         this.context.home.setSessions(from, control.channel, control.sessions);
         return;
       case 'read':
-        answerRead(this.context.log, this.context.placement, from, control);
+        this.context.reads.handle(from, control);
         return;
+      case 'check':
+        this.context.home.check(from, control.items);
+        return;
+      case 'release':
+        this.context.release(from, control.correlation);
+        return;
+      case 'sync': {
+        const { correlation } = control;
+        from.backlog.whenSettled(() => from.send(encodeControl({ t: 'synced', correlation })));
+        return;
+      }
       case 'kick':
         this.kick(control.channel, control.banSeconds, control.forwarded);
         return;

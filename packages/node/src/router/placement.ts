@@ -12,7 +12,7 @@ export type Place =
 export interface PlacementChange {
   /** Whose home is another now, and from whom to whom. */
   readonly moved: MovedRanges<Member>;
-  /** This node hears half of the ring again, after it did not: it may act as a home again. */
+  /** This node, which has acted as a home, hears half of the ring again, after it did not: it may act again. */
   readonly readmitted: boolean;
 }
 
@@ -27,10 +27,14 @@ const NOWHERE: Place = Object.freeze({ kind: 'nowhere' });
 export class Placement {
   private readonly selfId: string;
   private readonly hearing: Hearing;
+  /** Called behind an update by a new ring, or one by which points have another home. */
+  onMoved: (moved: MovedRanges<Member>) => void = () => {};
   private readonly places = new Map<Member, Place>();
   private full: Ring<Member>;
   private living: Ring<Member>;
   private admitted = true;
+  /** It may have been a home before, and others in its place since it was not admitted. */
+  private hasActed = false;
   private abdicated = false;
 
   constructor(selfId: string, hearing: Hearing, ring: Ring<Member>) {
@@ -48,6 +52,7 @@ export class Placement {
   /** Looks again. The ring is given when it is a new one; who is heard is asked for. */
   update(ring = this.full): PlacementChange {
     const { down } = this.hearing;
+    const isNew = ring !== this.full;
     const before = this.living;
     const wasAdmitted = this.admitted;
     this.full = ring;
@@ -60,7 +65,11 @@ export class Placement {
           );
     this.admitted = !this.abdicated && this.hearing.hearsHalf();
     this.places.clear();
-    return { moved: movedRanges(before, this.living), readmitted: this.admitted && !wasAdmitted };
+    const readmitted = this.admitted && !wasAdmitted && this.hasActed;
+    this.hasActed ||= this.admitted && this.living.has(this.selfId);
+    const moved = movedRanges(before, this.living);
+    if (isNew || moved.size > 0) this.onMoved(moved);
+    return { moved, readmitted };
   }
 
   /** Another start of this node has taken its place in the ring: this one is home of nothing any more. */
@@ -77,6 +86,11 @@ export class Placement {
   /** The same for a channel whose point on the ring is known. */
   at(point: number): Place {
     return this.place(this.living.ownerAt(point));
+  }
+
+  /** The home of a point if this node were gone; undefined where nobody else is left. */
+  withoutSelf(point: number): Member | undefined {
+    return this.living.ownersAt(point, 2).find(({ id }) => id !== this.selfId);
   }
 
   private place(home: Member | undefined): Place {

@@ -40,10 +40,14 @@ export interface Delivery {
   readonly previous?: Position | undefined;
 }
 
-/** What was missed and can be read. `start` differs from the position asked for where there is a gap between. */
+/**
+ * What was missed and can be read. `start` differs from the position asked for where there is a gap between; `end` is
+ * where the reader stands behind the messages, and may be in another epoch than `start` also where there are none.
+ */
 export interface History {
   readonly start: Position;
   readonly messages: readonly Delivery[];
+  readonly end: Position;
 }
 
 /** What a router asks of the node that it serves: the local sessions. */
@@ -54,13 +58,16 @@ export interface LocalChannels {
    */
   deliver(channel: string, delivery: Delivery, ordered: 'here' | 'elsewhere'): number;
   /**
-   * The stream of a subscribed channel goes on from `start`. Where that is not the position that the sessions are at,
-   * what lies between is lost to them: they are told a gap.
+   * The stream of a subscribed channel goes on behind `start`. `goesOn` says that nothing lies between that and the
+   * position that the sessions are at; where it is not known, what does is read by {@link Router.history}, and what cannot
+   * be is lost to them: they are told a gap.
    */
-  continueFrom(channel: string, start: Position): void;
+  continueFrom(channel: string, start: Position, goesOn: boolean): void;
   /** {@link Router.congested} holds no more. */
   relieved(): void;
-  /** Where the channel's local sessions are at; undefined while that is not known. */
+  /** Channels of which something is being read that their sessions have missed. */
+  readonly reading: number;
+  /** Where the channel's local sessions are at, as the home of now would say it; undefined while that is not known. */
   positionOf(channel: string): Position | undefined;
   /** Ends the local sessions of the channel's user. */
   kick(channel: string, banSeconds: number): void;

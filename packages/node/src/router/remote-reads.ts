@@ -1,11 +1,6 @@
-import type { Position } from '@ringway/protocol';
-import type { Log, LoggedMessage } from '../log/port.ts';
-import type { Inbound } from '../peers/inbound.ts';
 import type { Outbound } from '../peers/outbound.ts';
-import { type Control, type DeliverRecord, encodeControl, encodeDeliver } from '../peers/wire.ts';
-import type { Placement } from './placement.ts';
+import { type Control, type DeliverRecord, encodeControl } from '../peers/wire.ts';
 import type { Delivery, History } from './port.ts';
-import { whenever } from './whenever.ts';
 
 /** The home of a channel could not be asked for its log, or could not read it. */
 export class HomeUnreadableError extends Error {
@@ -14,17 +9,18 @@ export class HomeUnreadableError extends Error {
 }
 
 /** What is read: everything after a position, or the last so many; at most `limit` messages. */
-interface Wanted {
-  readonly since?: Position;
-  readonly last?: number;
-  readonly limit: number;
+export type Wanted = Omit<Extract<Control, { t: 'read' }>, 't' | 'correlation' | 'channel'>;
+
+/** What another node has read, and whose epoch came before the one that it read. */
+export interface RemoteHistory extends History {
+  readonly follows: string | undefined;
 }
 
 interface Read {
   readonly link: Outbound;
   readonly deadline: number;
   readonly messages: Delivery[];
-  resolve(history: History): void;
+  resolve(history: RemoteHistory): void;
   reject(error: Error): void;
 }
 
@@ -46,7 +42,7 @@ export class RemoteReads {
     this.options = options;
   }
 
-  read(link: Outbound | undefined, channel: string, wanted: Wanted): Promise<History> {
+  read(link: Outbound | undefined, channel: string, wanted: Wanted): Promise<RemoteHistory> {
     if (!link?.open) return Promise.reject(new HomeUnreadableError('the home cannot be reached'));
     const { nextCorrelation, now, timeoutMs } = this.options;
     const correlation = nextCorrelation();
@@ -61,11 +57,12 @@ export class RemoteReads {
     this.reads.get(record.correlation)?.messages.push(record);
   }
 
-  onEnd(correlation: number, start: Position | undefined): void {
+  onEnd({ correlation, start, end = start, follows }: Extract<Control, { t: 'readEnd' }>): void {
     const read = this.reads.get(correlation);
     this.reads.delete(correlation);
-    if (start) read?.resolve({ start, messages: read.messages });
-    else read?.reject(new HomeUnreadableError('the home could not read its log'));
+    if (!start || !end) return read?.reject(new HomeUnreadableError('the home could not read its log'));
+    // a home of the version before says only where it begins
+    read?.resolve({ start, messages: read.messages, end: read.messages.at(-1)?.position ?? end, follows });
   }
 
   onLinkDown(link: Outbound): void {
@@ -84,44 +81,4 @@ export class RemoteReads {
       read.reject(new HomeUnreadableError(why));
     }
   }
-}
-
-/**
- * Over so many characters an answer ends, if not before: one reader of long messages must not fill the link that all
- * others share. Whoever reads goes on behind the last that came.
- */
-const PAGE_LENGTH = 512 * 1024;
-
-/** The first messages: at most so many, and none more once they are so long. */
-export function pageOf(
-  messages: readonly LoggedMessage[],
-  limit: number,
-  pageLength: number,
-): readonly LoggedMessage[] {
-  let count = 0;
-  for (let length = 0; count < messages.length && count < limit && length < pageLength; count++) {
-    length += messages[count]?.data.length ?? 0;
-  }
-  return count === messages.length ? messages : messages.slice(0, count);
-}
-
-/** The home's side: answers a read from its log, where it is the home. */
-export function answerRead(
-  log: Log,
-  placement: Placement,
-  from: Inbound,
-  request: Extract<Control, { t: 'read' }>,
-): void {
-  const { correlation, channel, since, last, limit } = request;
-  const failed = (): void => from.send(encodeControl({ t: 'readEnd', correlation, code: 'unavailable' }));
-  if (placement.of(channel).kind !== 'self') return failed();
-  whenever(
-    last === undefined ? log.read(channel, since, limit) : log.tail(channel, last),
-    ({ start, messages }) => {
-      for (const message of pageOf(messages, limit, PAGE_LENGTH))
-        from.send(encodeDeliver({ ...message, correlation, channel }));
-      from.send(encodeControl({ t: 'readEnd', correlation, start }));
-    },
-    failed,
-  );
 }

@@ -1,25 +1,17 @@
 import type { Member } from '@ringway/membership';
-import { ERRORS, type Position } from '@ringway/protocol';
+import type { Position } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
 import type { Log } from '../log/port.ts';
 import type { Tenures } from '../log/tenures.ts';
 import type { Inbound } from '../peers/inbound.ts';
 import type { Outbound } from '../peers/outbound.ts';
 import type { Peers, PeerUser } from '../peers/peers.ts';
-import {
-  type AnswerRecord,
-  type Control,
-  encodeList,
-  encodePublish,
-  KIND,
-  type PeerRecord,
-} from '../peers/wire.ts';
-import { Flights } from './flights.ts';
+import { type Control, KIND, type PeerRecord } from '../peers/wire.ts';
+import { Histories } from './histories.ts';
 import { Holding } from './holding.ts';
 import { Home } from './home.ts';
-import { gather, outcomeOf } from './lists.ts';
 import { PeerRequests } from './peer-requests.ts';
-import { type Place, Placement } from './placement.ts';
+import { Placement } from './placement.ts';
 import type {
   History,
   LocalChannels,
@@ -29,12 +21,15 @@ import type {
   Router,
   SubscribeAnswer,
 } from './port.ts';
+import { Publishing } from './publishing.ts';
+import { ReadRequests } from './read-requests.ts';
+import { Release } from './release.ts';
 import { RemoteReads } from './remote-reads.ts';
-import { isList, isSingle, Unanswered } from './unanswered.ts';
-import { type Parked, Waiting } from './waiting.ts';
 
 export interface RingRouterOptions {
   readonly selfId: string;
+  /** Names this start of the node. */
+  readonly incarnation: string;
   readonly ring: Ring<Member>;
   readonly peers: Peers;
   readonly log: Log;
@@ -46,28 +41,28 @@ export interface RingRouterOptions {
   readonly now: () => number;
 }
 
-const UNAVAILABLE: Outcome = Object.freeze({ kind: 'failed', code: 'unavailable' });
-const UNKNOWN: Outcome = Object.freeze({ kind: 'failed', code: 'unknown' });
-
 const SWEEP_MS = 100;
+/** What waits for another node to see the ring that this one sees is looked at again so soon. */
+const SOON_MS = 10;
+const CHECK_MS = 1_000;
+/** Channels that a home compares with a shared log in one round of checks. */
+const VERIFIED_A_ROUND = 200;
 
 /**
- * The router over the ring: a publish goes to the channel's home, which orders it and sends it once to each holder. The
- * home is this node, or one hop away; through a third node only where the direct link is cut.
+ * The router over the ring: a publish goes to the channel's home, which orders it and sends it once to each holder. Made
+ * of the sender's side ({@link Publishing}), the home's ({@link Home}, for peers {@link PeerRequests}) and the holder's
+ * ({@link Holding}); who is home is {@link Placement}'s to say.
  */
 export class RingRouter implements Router, PeerUser {
   private readonly options: RingRouterOptions;
   private readonly peers: Peers;
-  private readonly placement: Placement;
-  private readonly waiting: Waiting;
-  /**
-   * What has made its two hops, apart: its sender, who may be this very node, lets nothing overtake it until it is
-   * answered. Behind what waits for that answer it would wait for itself.
-   */
-  private readonly lastHop: Waiting;
-  private readonly flights = new Flights();
-  private readonly sent = new Unanswered();
+  readonly placement: Placement;
   private readonly reads: RemoteReads;
+  private readonly readRequests: ReadRequests;
+  private readonly histories: Histories;
+  private readonly release: Release;
+  /** Undefined before the start, as the three that follow. */
+  private publishing!: Publishing;
   private home!: Home;
   private holding!: Holding;
   private requests!: PeerRequests;
@@ -75,63 +70,91 @@ export class RingRouter implements Router, PeerUser {
   private correlation = 0;
   /** The links are being brought in line with a new ring: who is heard is looked at once they are. */
   private updating = false;
-  private timer: NodeJS.Timeout | undefined;
-  /** Publications that were not stored, and whose sender asked for no answer. */
-  dropped = 0;
+  private timers: NodeJS.Timeout[] = [];
+  private soon: NodeJS.Timeout | undefined;
+  private unverified: Iterator<string> | undefined;
 
   constructor(options: RingRouterOptions) {
+    const { selfId, incarnation, peers, ring, log, homeTimeoutMs, now } = options;
     this.options = options;
-    this.peers = options.peers;
-    this.placement = new Placement(options.selfId, options.peers.hearing, options.ring);
-    this.waiting = new Waiting(options.maxWaitingBytes);
-    this.lastHop = new Waiting(options.maxWaitingBytes);
+    this.peers = peers;
+    this.placement = new Placement(selfId, peers.hearing, ring);
     this.reads = new RemoteReads({
       nextCorrelation: () => this.nextCorrelation(),
-      timeoutMs: options.homeTimeoutMs,
-      now: options.now,
+      timeoutMs: homeTimeoutMs,
+      now,
+    });
+    // in less time than the reader waits, so that it goes on with what is there
+    this.readRequests = new ReadRequests(log, this.placement, homeTimeoutMs / 2, now);
+    const { placement, reads } = this;
+    this.histories = new Histories({ selfId, incarnation, log, placement, peers, reads });
+    this.release = new Release({
+      links: () => peers.links(),
+      nextCorrelation: () => this.nextCorrelation(),
+      inRing: (id) => placement.ring.has(id),
+      settled: () => this.holding.looseCount === 0 && this.local.reading === 0 && this.publishing.idle,
+      lastReadAt: () => this.readRequests.lastPastAt,
+      now,
     });
   }
 
   start(local: LocalChannels): Promise<void> {
     const { peers, options, placement } = this;
+    const { selfId, log, homeTimeoutMs, maxWaitingBytes, now } = options;
     this.local = local;
-    this.home = new Home(options.log, local);
-    this.holding = new Holding({
+    const home = new Home(log, local);
+    this.home = home;
+    this.holding = new Holding({ placement, peers, home, local, timeoutMs: homeTimeoutMs, now });
+    const publishing = new Publishing({
+      selfId,
       placement,
       peers,
-      home: this.home,
-      local,
-      timeoutMs: options.homeTimeoutMs,
-      now: options.now,
+      home,
+      appendsAreSlow: log.shared,
+      nextCorrelation: () => this.nextCorrelation(),
+      homeTimeoutMs,
+      maxWaitingBytes,
+      lookSoon: () => this.lookSoon(),
+      now,
     });
+    this.publishing = publishing;
     this.requests = new PeerRequests({
       placement,
-      home: this.home,
-      log: options.log,
+      home,
+      reads: this.readRequests,
       local,
-      linkTowards: (id) => this.linkTowards(id),
-      route: (publication, dedupe, hops) => this.route(publication, dedupe, hops),
+      release: (from, correlation) => {
+        this.release.onRelease(from, correlation);
+        // it is waited for: not only when the next sweep comes
+        this.lookSoon();
+      },
+      linkTowards: (id) => publishing.linkTowards(id),
+      route: (publication, dedupe, hops) => publishing.route(publication, dedupe, hops),
+      placeLast: (publication, dedupe) => publishing.placeLast(publication, dedupe),
+      lost: () => {
+        publishing.dropped++;
+      },
     });
     peers.start(this);
-    this.timer = setInterval(() => this.sweep(), SWEEP_MS);
-    this.timer.unref();
+    this.timers = [setInterval(() => this.sweep(), SWEEP_MS), setInterval(() => this.check(), CHECK_MS)];
+    for (const timer of this.timers) timer.unref();
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
+    clearTimeout(this.soon);
     await this.peers.stop();
-    this.giveUpSent(Number.POSITIVE_INFINITY);
     this.reads.expire(Number.POSITIVE_INFINITY);
-    for (const queue of [this.lastHop, this.waiting]) {
-      for (const parked of queue.expired(Number.POSITIVE_INFINITY)) this.fail(parked);
-    }
+    // it may never have been started
+    this.publishing?.stop();
   }
 
   /** The membership has a new ring: links, homes and interests follow it. */
   setRing(ring: Ring<Member>): void {
     // who is new is not heard yet, and is given its time before that counts
     this.updating = true;
+    this.publishing.hold();
     this.peers.setMembers(ring.members);
     this.updating = false;
     this.review(ring);
@@ -158,12 +181,20 @@ export class RingRouter implements Router, PeerUser {
       guests: this.holding.guestCount,
       relayed: this.requests.relayed,
       delivered: this.home.delivered,
-      dropped: this.dropped,
+      dropped: this.publishing.dropped,
     };
   }
 
+  /** Whether all that this node was home of is in other hands. To be asked again and again once it has left the ring. */
+  get channelsClosed(): boolean {
+    const { selfId } = this.options;
+    // never started, or nobody is there to take them
+    if (!this.publishing || !this.ring.members.some(({ id }) => id !== selfId)) return true;
+    return !this.ring.has(selfId) && this.release.released;
+  }
+
   publish(publication: Publication): void {
-    this.route(publication, publication.done !== undefined, 0);
+    this.publishing.publish(publication);
   }
 
   publishMany(
@@ -171,45 +202,12 @@ export class RingRouter implements Router, PeerUser {
     channels: readonly string[],
     done?: (outcomes: readonly Outcome[]) => void,
   ): void {
-    if (channels.length === 0) {
-      done?.([]);
-      return;
-    }
-    const settle = done && gather(channels.length, done);
-    const byLink = new Map<Outbound, number[]>();
-    for (const [index, channel] of channels.entries()) {
-      const place = this.placement.of(channel);
-      const link = this.homeLink(place);
-      if (
-        link?.open &&
-        !this.updating &&
-        !this.waiting.has(channel) &&
-        this.flights.mayGo(channel, link.member.id)
-      ) {
-        const indexes = byLink.get(link);
-        if (indexes) indexes.push(index);
-        else byLink.set(link, [index]);
-      } else {
-        const answer = settle && ((outcome: Outcome): void => settle(index, outcome));
-        this.route({ ...message, channel, done: answer }, done !== undefined, 0);
-      }
-    }
-    for (const [link, indexes] of byLink) {
-      const names = indexes.map((index) => channels[index] as string);
-      this.sendList(
-        link,
-        message,
-        names,
-        settle &&
-          ((answers) => {
-            for (const [i, index] of indexes.entries()) settle(index, answers[i] ?? UNKNOWN);
-          }),
-      );
-    }
+    this.publishing.publishMany(message, channels, done);
   }
 
   subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
     this.holding.subscribe(channel, sessions, answer);
+    if (this.holding.looseCount > 0) this.lookSoon();
   }
 
   resubscribe(channel: string, sessions: number): void {
@@ -221,15 +219,11 @@ export class RingRouter implements Router, PeerUser {
   }
 
   history(channel: string, since: Position, limit: number): Promise<History> | History {
-    const place = this.placement.of(channel);
-    if (place.kind === 'self') return this.options.log.read(channel, since, limit);
-    return this.reads.read(this.homeLink(place), channel, { since, limit });
+    return this.histories.after(channel, since, limit);
   }
 
   recent(channel: string, count: number): Promise<History> | History {
-    const place = this.placement.of(channel);
-    if (place.kind === 'self') return this.options.log.tail(channel, count);
-    return this.reads.read(this.homeLink(place), channel, { last: count, limit: count });
+    return this.histories.last(channel, count);
   }
 
   kick(channel: string, banSeconds: number): void {
@@ -247,7 +241,7 @@ export class RingRouter implements Router, PeerUser {
   onReply(from: Outbound, record: PeerRecord): void {
     switch (record.kind) {
       case KIND.answer:
-        this.onAnswer(from, record);
+        this.publishing.onAnswer(from, record);
         return;
       case KIND.deliver:
         if (record.correlation === 0) this.holding.onDeliver(from, record);
@@ -263,24 +257,14 @@ export class RingRouter implements Router, PeerUser {
 
   onLinkOpen(_link: Outbound): void {
     this.holding.sweep();
-    this.pumpAll();
+    this.publishing.pumpAll();
   }
 
   onLinkDown(link: Outbound): void {
     this.holding.onLinkDown(link);
     this.reads.onLinkDown(link);
-    const again: Parked[] = [];
-    const failed: Publication[] = [];
-    for (const one of this.sent.takeAll(link)) {
-      this.flights.landed(one.publication.channel);
-      // at most once means never again
-      if (one.publication.ephemeral) failed.push(one.publication);
-      else again.push({ ...one, sent: true });
-    }
-    if (again.length + failed.length === 0) return;
-    this.waiting.unshift(again);
-    for (const publication of failed) publication.done?.(UNKNOWN);
-    this.pumpAll();
+    this.publishing.onLinkDown(link);
+    this.release.onLinkDown(link);
   }
 
   onHolderDown(holder: Inbound): void {
@@ -302,89 +286,38 @@ export class RingRouter implements Router, PeerUser {
     if (readmitted) tenures.interrupted();
     else if (moved.size > 0) tenures.gained(moved, selfId);
     if (moved.size > 0) this.home.dropChannels((channel) => this.placement.of(channel).kind !== 'self');
+    this.readRequests.review();
     this.holding.review(change);
-    this.pumpAll();
-  }
-
-  private route(publication: Publication, dedupe: boolean, hops: number): void {
-    const queue = hops > 1 ? this.lastHop : this.waiting;
-    const held = queue.size > 0 && queue.has(publication.channel);
-    if (!held && this.attempt(publication, dedupe, hops, 0)) return;
-    const deadline = this.options.now() + this.options.homeTimeoutMs;
-    const parked = { publication, dedupe, hops, sent: false, deadline };
-    if (!queue.push(parked)) this.fail(parked);
-  }
-
-  /** Hands the publication on, here or to a peer; false when it cannot be now. */
-  private attempt(publication: Publication, dedupe: boolean, hops: number, deadline: number): boolean {
-    // who is home is known again in a moment: what went astray now could be overtaken by what comes behind it
-    if (this.updating) return false;
-    const { channel } = publication;
-    const place = this.placement.of(channel);
-    if (place.kind === 'self') {
-      if (hops <= 1 && !this.flights.mayGo(channel, this.options.selfId)) return false;
-      this.home.publish(channel, publication, dedupe, publication.done);
-      return true;
-    }
-    // two hops at most: what has made them waits here until this node is home, or is refused
-    if (place.kind === 'nowhere' || hops > 1) return false;
-    const forwarded = hops === 1;
-    const link = this.linkTowards(place.member.id, !forwarded);
-    if (!link || !this.flights.mayGo(channel, link.member.id)) return false;
-    if (!publication.done) return link.send(encodePublish(channel, publication, dedupe, 0, forwarded));
-    const correlation = this.nextCorrelation();
-    if (!link.send(encodePublish(channel, publication, dedupe, correlation, forwarded))) return false;
-    this.flights.departed(channel, link.member.id);
-    const until = deadline || this.options.now() + this.options.homeTimeoutMs;
-    this.sent.add(link, correlation, { publication, dedupe, hops, deadline: until });
-    return true;
-  }
-
-  private homeLink(place: Place): Outbound | undefined {
-    return place.kind === 'peer' ? this.peers.get(place.member.id) : undefined;
-  }
-
-  /** The link to a peer, or, where that is cut and it may go through a third, to one that hears it. */
-  private linkTowards(id: string, mayRelay = true): Outbound | undefined {
-    const direct = this.peers.get(id);
-    if (direct?.open) return direct;
-    const through = mayRelay ? this.peers.hearing.hearerOf(id) : undefined;
-    const link = through === undefined ? undefined : this.peers.get(through);
-    return link?.open ? link : undefined;
-  }
-
-  private sendList(
-    link: Outbound,
-    message: Message,
-    channels: readonly string[],
-    done: ((outcomes: readonly Outcome[]) => void) | undefined,
-  ): void {
-    const correlation = done ? this.nextCorrelation() : 0;
-    link.send(encodeList(channels, message, done !== undefined, correlation));
-    if (!done) return;
-    for (const channel of channels) this.flights.departed(channel, link.member.id);
-    const deadline = this.options.now() + this.options.homeTimeoutMs;
-    this.sent.add(link, correlation, { message, channels, done, deadline });
+    this.publishing.review(moved);
+    if (this.ring.has(selfId)) this.release.cancel();
+    this.release.review();
+    if (this.holding.looseCount > 0) this.lookSoon();
   }
 
   private onReplyControl(from: Outbound, control: Control): void {
     switch (control.t) {
       case 'interested':
-        this.holding.onInterested(from, control.correlation, control.start);
+        this.holding.onInterested(from, control);
+        if (this.holding.looseCount > 0) this.lookSoon();
         return;
       case 'readEnd':
-        this.reads.onEnd(control.correlation, control.start);
+        this.reads.onEnd(control);
         return;
-      case 'listed': {
-        const item = this.sent.take(from, control.correlation, isList);
-        if (!item) return;
-        const free = item.channels.filter((channel) => this.flights.landed(channel));
-        item.done(control.outcomes.map(outcomeOf));
-        if (this.waiting.size > 0) for (const channel of free) this.pump(channel);
+      case 'listed':
+        this.publishing.onListed(from, control);
         return;
-      }
+      case 'synced':
+        this.publishing.onSynced(from, control.correlation);
+        return;
+      case 'released':
+        this.release.onReleased(from);
+        return;
       case 'moved':
         this.holding.onMoved(from, control.channel);
+        this.lookSoon();
+        return;
+      case 'checked':
+        this.holding.onChecked(from, control);
         return;
       case 'kick':
         this.local.kick(control.channel, control.banSeconds);
@@ -394,58 +327,41 @@ export class RingRouter implements Router, PeerUser {
     }
   }
 
-  private onAnswer(from: Outbound, answer: AnswerRecord): void {
-    const item = this.sent.take(from, answer.correlation, isSingle);
-    if (!item) return;
-    const { publication } = item;
-    const free = this.flights.landed(publication.channel);
-    publication.done?.(outcomeOf(answer));
-    if (answer.code !== undefined && ERRORS[answer.code].retryable) {
-      for (const parked of this.waiting.behind(publication)) this.fail(parked);
-    }
-    if (free && this.waiting.size > 0) this.pump(publication.channel);
-  }
-
   private sweep(): void {
     this.holding.sweep();
-    // a peer may wait for the home as long as this node does, and so may whoever it has passed it on to
-    const now = this.options.now();
-    this.giveUpSent(now - 2 * this.options.homeTimeoutMs);
-    this.reads.expire(now);
-    for (const queue of [this.lastHop, this.waiting]) {
-      if (queue.size === 0) continue;
-      for (const parked of queue.expired(this.options.now())) this.fail(parked);
+    this.readRequests.review();
+    this.reads.expire(this.options.now());
+    this.publishing.sweep();
+    this.release.review();
+  }
+
+  /** Not before the turn has ended, and not at every call: what could not be done now is tried again. */
+  private lookSoon(): void {
+    this.soon ??= setTimeout(() => {
+      this.soon = undefined;
+      this.sweep();
+    }, SOON_MS).unref();
+  }
+
+  private check(): void {
+    this.holding.check();
+    if (!this.options.log.shared) return;
+    for (let left = VERIFIED_A_ROUND; left > 0; left--) {
+      this.unverified ??= this.homeChannels();
+      const next = this.unverified.next();
+      if (!next.done) this.home.verify(next.value);
+      else {
+        this.unverified = undefined;
+        return;
+      }
     }
-    this.pumpAll();
   }
 
-  /** What was not answered in time, though its link stands, may or may not have been stored. */
-  private giveUpSent(deadline: number): void {
-    for (const { publication } of this.sent.takeExpired(deadline)) {
-      this.flights.landed(publication.channel);
-      publication.done?.(UNKNOWN);
-    }
-  }
-
-  private pumpAll(): void {
-    for (const queue of [this.lastHop, this.waiting]) {
-      if (queue.size === 0) continue;
-      for (const channel of queue.channels()) this.pump(channel, queue);
-    }
-  }
-
-  private pump(channel: string, queue = this.waiting): void {
-    queue.drain(
-      channel,
-      ({ publication, dedupe, hops, deadline }) =>
-        // who asked and is gone asks elsewhere: to store it here as well would be to store it twice
-        publication.asker?.open === false || this.attempt(publication, dedupe, hops, deadline),
-    );
-  }
-
-  private fail({ publication, sent }: Parked): void {
-    if (publication.done) publication.done(sent ? UNKNOWN : UNAVAILABLE);
-    else this.dropped++;
+  /** Channels that this node is home of and that have subscribers. */
+  private *homeChannels(): Generator<string> {
+    for (const { channel, point } of this.local.held())
+      if (this.placement.at(point).kind === 'self') yield channel;
+    for (const channel of this.home.channels()) if (this.placement.of(channel).kind === 'self') yield channel;
   }
 
   private nextCorrelation(): number {

@@ -1,5 +1,8 @@
 import type { Outbound } from '../peers/outbound.ts';
-import { type Sent, type SentList, singly } from './lists.ts';
+import { type SentList, singly } from './lists.ts';
+import type { Parked } from './waiting.ts';
+
+type Sent = Parked;
 
 export const isList = (item: Sent | SentList): item is SentList => 'channels' in item;
 export const isSingle = (item: Sent | SentList): item is Sent => !isList(item);
@@ -8,6 +11,12 @@ export const isSingle = (item: Sent | SentList): item is Sent => !isList(item);
 export class Unanswered {
   /** By link, in the order in which they were sent, so that after a break they are sent again in it. */
   private readonly sent = new Map<Outbound, Map<number, Sent | SentList>>();
+
+  get size(): number {
+    let size = 0;
+    for (const sent of this.sent.values()) size += sent.size;
+    return size;
+  }
 
   add(link: Outbound, correlation: number, item: Sent | SentList): void {
     let sent = this.sent.get(link);

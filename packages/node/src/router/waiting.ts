@@ -1,13 +1,16 @@
 import type { Publication } from './port.ts';
 
-/** A publication with what the ring router must know of it while it cannot be sent. */
+/** A publication with what the ring router must know of it until it is answered. */
 export interface Parked {
   readonly publication: Publication;
+  /** Its sender says it again when it is told that it must: the log stores it once. */
   readonly dedupe: boolean;
   /** Nodes that it has gone through to come here. */
   readonly hops: number;
   /** It went out once and was not answered: whether it was stored is not known. */
   readonly sent: boolean;
+  /** Counts up with each publication that comes to this node. */
+  readonly order: number;
   /** Monotonic, milliseconds. */
   readonly deadline: number;
 }
@@ -49,15 +52,18 @@ export class Waiting {
     return true;
   }
 
-  /** Before everything else of their channels, in the order given: they were sent before. Always taken. */
-  unshift(parked: readonly Parked[]): void {
-    for (let i = parked.length - 1; i >= 0; i--) {
-      const item = parked[i] as Parked;
-      const { channel } = item.publication;
+  /** Each in its place in the order in which they came first: they have been out and have come back. Always taken. */
+  putBack(returned: readonly Parked[]): void {
+    for (const parked of returned) {
+      const { channel } = parked.publication;
       const queue = this.queues.get(channel);
-      if (queue) queue.unshift(item);
-      else this.queues.set(channel, [item]);
-      this.bytes += bytesOf(item);
+      this.bytes += bytesOf(parked);
+      if (!queue) {
+        this.queues.set(channel, [parked]);
+        continue;
+      }
+      const behind = queue.findIndex(({ order }) => order > parked.order);
+      queue.splice(behind < 0 ? queue.length : behind, 0, parked);
     }
   }
 
@@ -80,10 +86,11 @@ export class Waiting {
     for (const [channel, queue] of this.queues) {
       if (!queue.some(({ deadline }) => deadline <= now)) continue;
       const again = new Set<string>();
-      this.takeOut(channel, queue, expired, ({ deadline, publication }) => {
-        const isRepeatable = repeatable(publication);
-        if (deadline > now && !(isRepeatable && again.has(publication.from))) return false;
-        if (isRepeatable) again.add(publication.from);
+      this.takeOut(channel, queue, expired, (parked) => {
+        const { from } = parked.publication;
+        const isRepeatable = repeatable(parked);
+        if (parked.deadline > now && !(isRepeatable && again.has(from))) return false;
+        if (isRepeatable) again.add(from);
         return true;
       });
     }
@@ -91,15 +98,16 @@ export class Waiting {
   }
 
   /** Takes out what waits behind one that was refused for now: its sender will say all of them again, in order. */
-  behind(refused: Publication): Parked[] {
+  behind(refused: Pick<Parked, 'publication' | 'dedupe'>): Parked[] {
     const behind: Parked[] = [];
-    const queue = this.queues.get(refused.channel);
+    const { channel, from } = refused.publication;
+    const queue = this.queues.get(channel);
     if (queue && repeatable(refused)) {
       this.takeOut(
-        refused.channel,
+        channel,
         queue,
         behind,
-        ({ publication }) => repeatable(publication) && publication.from === refused.from,
+        (parked) => repeatable(parked) && parked.publication.from === from,
       );
     }
     return behind;
@@ -117,9 +125,9 @@ export class Waiting {
   }
 }
 
-/** Neither an ephemeral one nor one without an answer is ever said again. */
-function repeatable({ done, ephemeral }: Publication): boolean {
-  return done !== undefined && !ephemeral;
+/** Neither an ephemeral one nor one without an id of its sender's is ever said again. */
+function repeatable({ dedupe, publication }: Pick<Parked, 'publication' | 'dedupe'>): boolean {
+  return dedupe && !publication.ephemeral;
 }
 
 function bytesOf({ publication }: Parked): number {

@@ -17,6 +17,7 @@ export interface SessionHost {
   /** The present tick of the ping wheel. */
   tick(): number;
   received(session: Session, data: Buffer, isBinary: boolean): void;
-  ended(session: Session): void;
+  /** Its connection is gone; `left`: the client has said goodbye. */
+  ended(session: Session, left: boolean): void;
   close(session: Session, name: CloseName): void;
 }

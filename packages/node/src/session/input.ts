@@ -43,6 +43,7 @@ export interface InputOptions {
   pause(session: Session): void;
   takeTicket(token: string): Taken;
   refreshed(session: Session, claims: TicketClaims): void;
+  moveFailed(session: Session): void;
   count(result: string): void;
 }
 
@@ -86,7 +87,7 @@ export class Input {
       case '"refresh"':
         return this.refresh(session);
       case '"moveFailed"':
-        return;
+        return this.options.moveFailed(session);
       case undefined:
         return this.refuse(session, 'bad_frame', 'the member "type" is missing');
       default:

@@ -61,12 +61,12 @@ export function replay(
     else finish(undefined);
   };
 
-  const page = (at: Position | undefined, { start, messages }: History): void => {
+  const page = (at: Position | undefined, { start, messages, end }: History): void => {
     if (session.state === 'closed') return;
     if (at && !samePosition(start, at)) {
       session.send(frame({ type: 'gap', channel: channel.name, after: at, upTo: start }));
     }
-    write(messages, 0, start);
+    write(messages, 0, messages.length > 0 ? start : end);
   };
 
   /** As much as the client takes now, the rest as its socket drains: what it missed may be more than may wait for it. */
@@ -78,7 +78,7 @@ export function replay(
       session.send(messageFrame(channel.messageHead, message));
       last = message.position ?? last;
     }
-    if (channel.position && samePosition(last, channel.position)) finish(last);
+    if (channel.isAt(last)) finish(channel.position);
     else if (messages.length > 0) drained(() => read(last));
     // live messages that came since the log was read have passed by, or the hub is reading a hole itself
     else if (looks-- > 0) later(() => read(last), looks === MAX_LOOKS - 1 ? 0 : DRAIN_MS);
@@ -104,7 +104,7 @@ export function replay(
   };
 
   const read = (at: Position): void => {
-    if (channel.position && samePosition(at, channel.position)) finish(at);
+    if (channel.isAt(at)) finish(channel.position);
     else
       whenever(
         router.history(channel.name, at, PAGE),

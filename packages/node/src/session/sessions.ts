@@ -20,12 +20,18 @@ import { Flusher } from './flusher.ts';
 import { frame } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { Input } from './input.ts';
+import type { MoveTickets } from './move-tickets.ts';
+import { Mover } from './mover.ts';
 import { PingWheel } from './ping-wheel.ts';
+import type { Places } from './places.ts';
 import { Session } from './session.ts';
 import type { Tickets } from './tickets.ts';
 
 /** Most different rights that are looked up to be shared. */
 const MAX_SHARED_CAPS = 1_000;
+
+/** How often the mover is asked for what is due, in milliseconds. */
+const MOVE_TICK_MS = 50;
 
 /** Most users kept out after a kick. */
 const MAX_BANS = 100_000;
@@ -34,11 +40,14 @@ export interface SessionsOptions {
   readonly nodeId: string;
   readonly settings: NodeSettings;
   readonly router: Router;
+  readonly places: Places;
   readonly tickets: Tickets;
+  readonly moveTickets: MoveTickets;
   /** Unique over all starts of all nodes. */
   readonly idPrefix: string;
   readonly publishes: Tally;
   readonly closes: Tally;
+  readonly moves: Tally;
   readonly logger: Logger;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
@@ -64,6 +73,7 @@ export class Sessions implements SessionHost {
   readonly maxWaitingBytes: number;
   readonly flusher = new Flusher();
   readonly hub: Hub;
+  readonly mover: Mover<Session>;
   readonly now: () => number;
   readonly wallClock: () => number;
   private readonly options: SessionsOptions;
@@ -77,6 +87,7 @@ export class Sessions implements SessionHost {
   private readonly bans = new Map<string, number>();
   private readonly paused = new Set<Session>();
   private timer: NodeJS.Timeout | undefined;
+  private moveTimer: NodeJS.Timeout | undefined;
   /** No new sessions are taken. */
   private draining = false;
 
@@ -109,6 +120,24 @@ export class Sessions implements SessionHost {
         if (session.state === 'open' && !this.paused.has(session)) this.close(session, 'ping_timeout');
       },
     });
+    this.mover = new Mover<Session>({
+      selfId: options.nodeId,
+      mode: settings.move,
+      rate: settings.moveRate,
+      spreadMs: settings.moveSpread,
+      deadlineMs: settings.moveDeadline,
+      places: options.places,
+      now: options.now,
+      random: options.random,
+      sessions: () => this.all(),
+      pointOf: ({ state, channels }) => (state === 'open' ? channels[0]?.point : undefined),
+      tell: (session, target, ring, avoid) => {
+        const move = options.moveTickets.issue(session, target, ring, avoid);
+        session.send(frame({ type: 'move', ...move, deadline: this.wallClock() + settings.moveDeadline }));
+      },
+      close: (session, name) => this.close(session, name),
+      count: (result) => options.moves.add(result),
+    });
     this.input = new Input({
       host: this,
       hub: this.hub,
@@ -128,6 +157,7 @@ export class Sessions implements SessionHost {
       },
       takeTicket: (token) => options.tickets.take(token),
       refreshed: (session, claims) => this.refresh(session, claims),
+      moveFailed: (session) => this.mover.failed(session),
       count: (result) => options.publishes.add(result),
     });
   }
@@ -136,11 +166,13 @@ export class Sessions implements SessionHost {
     this.wheel.start();
     this.timer = setInterval(() => this.tellExpiring(), 1_000);
     this.timer.unref();
+    this.moveTimer = setInterval(() => this.mover.tick(), MOVE_TICK_MS);
+    this.moveTimer.unref();
   }
 
-  /** Takes no more sessions. */
-  drain(): void {
-    this.draining = true;
+  /** Takes no more sessions, or takes them again. */
+  refuseNew(refuse: boolean): void {
+    this.draining = refuse;
   }
 
   /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
@@ -159,6 +191,7 @@ export class Sessions implements SessionHost {
   stop(): void {
     this.wheel.stop();
     clearInterval(this.timer);
+    clearInterval(this.moveTimer);
   }
 
   get size(): number {
@@ -213,6 +246,7 @@ export class Sessions implements SessionHost {
         session.welcome(joined, joined.position);
         session.heard();
         session.resume();
+        this.mover.arrived(session, claims.avoid ?? [], claims.via === 'move');
       },
       failed: () => this.close(session, 'unavailable'),
     });
@@ -227,10 +261,10 @@ export class Sessions implements SessionHost {
   }
 
   /** The connection of a session is gone. */
-  ended(session: Session): void {
+  ended(session: Session, left: boolean): void {
     if (session.state === 'closed') return;
     this.options.closes.add('gone');
-    this.forget(session);
+    this.forget(session, left);
     session.ended();
   }
 
@@ -282,8 +316,9 @@ export class Sessions implements SessionHost {
     this.watchExpiry(session);
   }
 
-  private forget(session: Session): void {
+  private forget(session: Session, left = false): void {
     this.count--;
+    this.mover.ended(session, left);
     this.paused.delete(session);
     this.wheel.remove(session);
     this.expiry.remove(session);
@@ -320,6 +355,7 @@ export class Sessions implements SessionHost {
 
   private refresh(session: Session, claims: TicketClaims): void {
     session.cap = claims.cap;
+    this.mover.refreshed(session, claims.avoid ?? []);
     session.expiresAt = claims.sexp ?? Number.POSITIVE_INFINITY;
     this.watchExpiry(session);
     const more = claims.sexp === undefined ? {} : { expiresAt: claims.sexp * 1000 };
@@ -356,9 +392,9 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   session?.host.received(session, data as Buffer, isBinary);
 }
 
-function onClose(this: WebSocket): void {
+function onClose(this: WebSocket, code: number): void {
   const session = (this as SessionSocket)[SESSION];
-  session?.host.ended(session);
+  session?.host.ended(session, code === 1000);
 }
 
 /** A socket that breaks closes too, and the close is looked at. */

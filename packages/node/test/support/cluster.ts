@@ -47,6 +47,8 @@ export class TestCluster implements AsyncDisposable {
       RINGWAY_PUBLIC_LISTEN: '127.0.0.1:0',
       RINGWAY_INTERNAL_LISTEN: '127.0.0.1:0',
       RINGWAY_STOP_SPREAD: '0',
+      // guests are where the test has put them
+      RINGWAY_MOVE: 'off',
       ...this.envOf(id),
       ...env,
     });

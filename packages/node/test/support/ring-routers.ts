@@ -44,6 +44,7 @@ class RingNode implements RouterNode {
     });
     this.router = new RingRouter({
       selfId: id,
+      incarnation: this.incarnation,
       ring: buildRing<Member>([]),
       peers: this.peers,
       log: new MemoryLog({

@@ -22,7 +22,7 @@ import { clusterKeys } from './cluster.ts';
 /** How long the router waits for a home, in milliseconds. */
 export const HOME_TIMEOUT = 2_000;
 
-/** A publish or a list that came to a peer and is not answered. */
+/** A publish or a list that came to a peer and is not placed; most want an answer then. */
 export interface Asked {
   readonly socket: ScriptedSocket;
   readonly record: PublishRecord | ListRecord;
@@ -68,6 +68,8 @@ export class ScriptedSocket implements SocketLike {
     for (const record of decodeBatch(Buffer.from(data as Uint8Array)).records) {
       if (record.kind === KIND.publish || record.kind === KIND.list) this.peer.take(this, record);
       else if (record.kind === KIND.control && record.control.t === 'heartbeat') this.peer.heartbeat(this);
+      else if (record.kind === KIND.control && record.control.t === 'sync')
+        this.peer.sync(this, record.control.correlation);
       else if (record.kind === KIND.control) this.peer.controls.push(record.control);
     }
   }
@@ -106,6 +108,9 @@ export class ScriptedPeer {
   /** Whom it says that it does not hear. */
   unheard: string[] = [];
   readonly asked: Asked[] = [];
+  /** Who wants to know when all that came before is placed. */
+  private readonly syncs: { readonly socket: ScriptedSocket; readonly correlation: number; left: Asked[] }[] =
+    [];
   /** What else it was told, heartbeats aside. */
   readonly controls: Control[] = [];
   socket: ScriptedSocket | undefined;
@@ -123,7 +128,20 @@ export class ScriptedPeer {
 
   take(socket: ScriptedSocket, record: PublishRecord | ListRecord): void {
     this.watch.received(this, record);
-    if (record.correlation !== 0) this.asked.push({ socket, record });
+    this.asked.push({ socket, record });
+  }
+
+  sync(socket: ScriptedSocket, correlation: number): void {
+    this.syncs.push({ socket, correlation, left: [...this.asked] });
+    this.tellSynced();
+  }
+
+  private tellSynced(): void {
+    for (const sync of this.syncs) sync.left = sync.left.filter((asked) => this.asked.includes(asked));
+    while (this.syncs[0]?.left.length === 0) {
+      const { socket, correlation } = this.syncs.shift() as { socket: ScriptedSocket; correlation: number };
+      socket.say(encodeControl({ t: 'synced', correlation }));
+    }
   }
 
   heartbeat(socket: ScriptedSocket): void {
@@ -132,12 +150,15 @@ export class ScriptedPeer {
     });
   }
 
-  /** Answers the oldest that is open. */
+  /** Places the oldest that is open, or refuses it, and answers where an answer is wanted. */
   answer(how: 'published' | 'unavailable'): void {
     const asked = this.asked.shift();
     if (!asked) return;
     const { record, socket } = asked;
     this.watch.answered(record, how);
+    // behind its answer, and in this turn
+    queueMicrotask(() => this.tellSynced());
+    if (record.correlation === 0) return;
     const position = { epoch: this.member.id, seq: 1 };
     if (record.kind === KIND.list) {
       const outcomes = record.channels.map(() =>
@@ -158,13 +179,18 @@ export class ScriptedPeer {
 
   gone(socket: ScriptedSocket): void {
     for (let i = this.asked.length - 1; i >= 0; i--)
-      if (this.asked[i]?.socket === socket) this.asked.splice(i, 1);
+      if (this.asked[i]?.socket === socket) {
+        for (const { record } of this.asked.splice(i, 1)) this.watch.lost(record);
+      }
+    this.tellSynced();
   }
 }
 
 export interface PeerWatch {
   received(peer: ScriptedPeer, record: PublishRecord | ListRecord): void;
   answered(record: PublishRecord | ListRecord, how: 'published' | 'unavailable'): void;
+  /** It was not placed, and its link is gone. */
+  lost(record: PublishRecord | ListRecord): void;
 }
 
 /** One real ring router, `node-1`, among peers that do what the test says. Time is the test's. */
@@ -198,6 +224,7 @@ export class LoneRouter {
     });
     this.router = new RingRouter({
       selfId: 'node-1',
+      incarnation: 'i1',
       ring: buildRing<Member>([]),
       peers: links,
       log: new MemoryLog({

@@ -1,14 +1,11 @@
-import type { MemberEntry } from '@ringway/membership';
-import { HTTP, type RingDocument } from '@ringway/protocol';
-import { buildRing, RING_FORMAT } from '@ringway/ring';
-import { mintClusterToken, settingsHelp } from '@ringway/service';
-import { backendNotes, readBackend, readOwnSettings } from '../backend-settings.ts';
-import type { Command, Terminal } from '../command.ts';
-import { fetchFailure } from '../fetch-failure.ts';
-import { membershipFrom, membershipSettings } from '../membership-settings.ts';
+import type { RingDocument } from '@ringway/protocol';
+import { buildRing } from '@ringway/ring';
+import { settingsHelp } from '@ringway/service';
+import { backendNotes } from '../backend-settings.ts';
+import type { Command } from '../command.ts';
+import { membershipSettings } from '../membership-settings.ts';
+import { ringFromConsul, ringFromLocator } from '../ring-document.ts';
 import { formatTable } from '../table.ts';
-
-const CONSUL_TIMEOUT_MS = 10_000;
 
 /** `ringway ring` */
 export const ring: Command = {
@@ -26,7 +23,9 @@ export const ring: Command = {
   notes: () => `${backendNotes()}\n${settingsHelp(membershipSettings)}`,
   async run(args, terminal) {
     const url = args.url('locator', 'http://127.0.0.1:8081');
-    const document = args.flag('consul') ? await fromConsul(terminal) : await fromLocator(url, terminal);
+    const document = args.flag('consul')
+      ? await ringFromConsul('ring', terminal)
+      : await ringFromLocator('ring', url, terminal);
     if (document === undefined) return 1;
     const view = withShares(document);
     terminal.out(args.flag('json') ? `${JSON.stringify(view, undefined, 2)}\n` : describe(view));
@@ -59,51 +58,4 @@ function describe({ index, checksum, format, members }: RingWithShares): string 
   });
   const version = `ring index ${index}, checksum ${checksum}, format ${format}: ${up} of ${members.length} members up\n`;
   return members.length === 0 ? version : `${version}\n${formatTable(head, rows)}\n`;
-}
-
-async function fromLocator(url: string, terminal: Terminal): Promise<RingDocument | undefined> {
-  const { cluster, keys } = readBackend(terminal.env);
-  const token = mintClusterToken(keys, { iss: cluster, sub: 'cli', aud: 'locator', scope: 'push' });
-  try {
-    const response = await fetch(url + HTTP.ring, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(10_000),
-    });
-    if (response.ok) return (await response.json()) as RingDocument;
-    terminal.err(`ringway ring: ${url} answers ${response.status}: ${await response.text()}\n`);
-  } catch (error) {
-    terminal.err(`ringway ring: ${url} does not answer: ${fetchFailure(error)}\n`);
-  }
-  return undefined;
-}
-
-async function fromConsul(terminal: Terminal): Promise<RingDocument | undefined> {
-  const { cluster, keys } = readBackend(terminal.env);
-  const settings = readOwnSettings(membershipSettings, terminal.env);
-  const say = (fields: object, message: string): void =>
-    terminal.err(`${message} ${JSON.stringify(fields)}\n`);
-  const membership = membershipFrom(settings, { cluster, keys, log: { info() {}, warn: say, error: say } });
-  const timeout = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => timeout.resolve(undefined), CONSUL_TIMEOUT_MS);
-  let members: readonly MemberEntry[] = [];
-  let index = '0';
-  const watch = membership.watch({
-    snapshot: (snapshot) => {
-      ({ index, members } = snapshot);
-    },
-  });
-  try {
-    const read = await Promise.race([watch.ready.then(() => true), timeout.promise]);
-    if (read !== true) {
-      terminal.err(
-        `ringway ring: Consul at ${settings.consulUrl} gave no answer within ${CONSUL_TIMEOUT_MS / 1000} s\n`,
-      );
-      return undefined;
-    }
-    const up = members.filter(({ state, ringFormat }) => state === 'up' && ringFormat === RING_FORMAT);
-    return { index, checksum: buildRing(up).version.checksum, format: RING_FORMAT, members };
-  } finally {
-    clearTimeout(timer);
-    await membership.close();
-  }
 }
