@@ -133,6 +133,10 @@ describe('the checker', () => {
     const unheard = [confirmed(1, 'x:1'), confirmed(5, 'a:1'), confirmed(6, 'b:1')];
     const late = session('bob', joined('a:0'), got(5, 'a:1'), gap('a:1', 'b:0', 5_500), got(6, 'b:1'));
     expect(kinds(run(unheard, late))).toEqual(['lost']);
+    // but what was said before it may come in late, where a node was frozen: then it is in between all the same
+    const frozen = [confirmed(1, 'a:1'), confirmed(5, 'x:1'), confirmed(6, 'b:1')];
+    const thawed = [got(1, 'a:1', { at: 5_500 }), gap('a:1', 'b:0', 5_501), got(6, 'b:1')];
+    expect(kinds(run(frozen, session('bob', joined('a:0'), ...thawed)))).toEqual([]);
   });
 
   it('excuses nothing by a gap that was said when everything was calm', () => {

@@ -2,10 +2,7 @@ import type { Place, PublishRecord, RunRecord } from '../record.ts';
 import type { CheckRules, Flaw } from './flaw.ts';
 import { placeText, type Stay, viewOf } from './view.ts';
 
-/**
- * How much later than it was confirmed elsewhere a message of an older epoch may still come in, in milliseconds: two
- * epochs cannot be compared, so what lies between them is judged by time.
- */
+/** How long a message may be under way, in milliseconds, where two epochs can be compared by nothing but time. */
 const IN_FLIGHT_MS = 1_000;
 
 /** Every confirmed message once to every session that should have it, or told to be missing; and nothing else. */
@@ -47,7 +44,7 @@ export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
       }
       for (const publish of byChannel.get(stay.channel) ?? []) {
         if (seen.has(`${publish.from} ${publish.id}`)) continue;
-        if (!isDue(publish, stay) || (!publish.calm && isTold(publish, stay))) continue;
+        if (!isDue(publish, stay) || (!publish.calm && isTold(publish, stay, byId))) continue;
         flaws.push({
           kind: 'lost',
           text: `${session.name} never got ${describe(publish)}; ${around(publish, stay)}`,
@@ -82,16 +79,19 @@ function goesOnBehind(stay: Stay, place: Place | undefined, answeredAt: number):
 }
 
 /** Whether a gap covers it. */
-function isTold({ position, sentAt, answeredAt = sentAt }: PublishRecord, stay: Stay): boolean {
-  return stay.gaps.some(({ gap: { after, upTo, at }, since }) => {
+function isTold(publish: PublishRecord, stay: Stay, byId: ReadonlyMap<string, PublishRecord>): boolean {
+  const { position, sentAt, answeredAt = sentAt } = publish;
+  return stay.gaps.some(({ gap: { after, upTo, at }, last }) => {
     if (position === undefined) return false;
     const { epoch, seq } = position;
     if (epoch === after.epoch && epoch === upTo.epoch) return seq > after.seq && seq <= upTo.seq;
     if (epoch === after.epoch) return seq > after.seq;
     if (epoch === upTo.epoch) return seq <= upTo.seq;
-    // of an epoch in between, which this session knows only by not having seen it
+    // Of an epoch in between, which this session knows only by not having seen it. Not so where it was confirmed before
+    // something was said that the session did get before the gap: then it belonged before that.
     const foreign = !stay.messages.some((message) => message.position?.epoch === epoch);
-    return foreign && after.epoch !== upTo.epoch && sentAt <= at && answeredAt + IN_FLIGHT_MS >= since;
+    const since = last === undefined ? stay.from.at : (byId.get(last.id)?.sentAt ?? last.at);
+    return foreign && after.epoch !== upTo.epoch && sentAt <= at && answeredAt >= since;
   });
 }
 

@@ -8,10 +8,8 @@ export interface Stay {
   readonly from: Of<'subscribed'>;
   until: number;
   readonly messages: Of<'message'>[];
-  readonly gaps: {
-    readonly gap: Of<'gap'> /** Of the last thing seen of the channel before it. */;
-    readonly since: number;
-  }[];
+  /** Each with the last message before it. */
+  readonly gaps: { readonly gap: Of<'gap'>; readonly last: Of<'message'> | undefined }[];
 }
 
 /** Takes a session's record apart by channel. What came outside of any stay is in `outside`. */
@@ -20,7 +18,6 @@ export function viewOf(session: SessionRecord): {
   readonly outside: Of<'message'>[];
 } {
   const open = new Map<string, Stay>();
-  const latest = new Map<string, number>();
   const stays: Stay[] = [];
   const outside: Of<'message'>[] = [];
   for (const sight of session.sights) {
@@ -43,12 +40,11 @@ export function viewOf(session: SessionRecord): {
         else outside.push(sight);
         break;
       case 'gap':
-        stay?.gaps.push({ gap: sight, since: latest.get(channel) ?? stay.from.at });
+        stay?.gaps.push({ gap: sight, last: stay.messages.at(-1) });
         break;
       default:
         sight satisfies never;
     }
-    latest.set(channel, at);
   }
   return { stays, outside };
 }
