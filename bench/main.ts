@@ -1,5 +1,5 @@
 // One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
-//   --short      one short round, for CI              --only NAME   one part: ring, route, relay or connect
+//   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log or connect
 //   --rounds N   rounds of relay and connect, 3 by default
 // Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
 // met on a machine that does other things besides says little.
@@ -7,14 +7,15 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
-import { ringway, ringwayAnswered } from './peers/ringway.ts';
+import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
+import { socketIoStreams } from './peers/socket-io.ts';
 import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
 import { Progress } from './support/progress.ts';
 import { type Row, rowsTable } from './support/row.ts';
 import { table } from './support/table.ts';
 import { connectTargets, relayTargets } from './targets.ts';
 
-const parts = ['ring', 'route', 'relay', 'connect'] as const;
+const parts = ['ring', 'route', 'relay', 'log', 'connect'] as const;
 type Part = (typeof parts)[number];
 
 const { values: flags } = parseArgs({
@@ -40,6 +41,12 @@ const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
 const relayPlan: RelayPlan = flags.short
   ? { nodes: [2], rounds: 1, warmUpMs: 1500, measureMs: 1000 }
   : { nodes: [2, 4, 8], rounds, warmUpMs: 4000, measureMs: 3000 };
+/** One-to-one where messages are kept in Redis. */
+const logPlan: RelayPlan = {
+  ...relayPlan,
+  nodes: [2],
+  peers: [socketIoStreams, ringwayRedis, ringwayRedisAnswered],
+};
 const connectPlan: ConnectPlan = flags.short
   ? { rounds: 1, connecting: 1000, idle: 2000 }
   : { rounds, connecting: 5000, idle: 10_000 };
@@ -48,6 +55,7 @@ const progress = new Progress(
   Number(wanted('ring')) +
     Number(wanted('route')) +
     (wanted('relay') ? relaySteps(relayPlan) : 0) +
+    (wanted('log') ? relaySteps(logPlan) : 0) +
     (wanted('connect') ? connectSteps(connectPlan) : 0),
 );
 const rows: Row[] = [];
@@ -61,8 +69,12 @@ if (wanted('route')) {
   progress.step('route');
   rows.push(...(await runScript('route.ts')));
 }
-if (wanted('relay')) {
-  const measured = await measureRelay(relayPlan, progress);
+for (const [part, plan] of [
+  ['relay', relayPlan],
+  ['log', logPlan],
+] as const) {
+  if (!wanted(part)) continue;
+  const measured = await measureRelay(plan, progress);
   console.log(`\n${table(relayTable(measured))}`);
   rows.push(...relayTargets(measured));
   failed ||= measured.some(isWrong);
@@ -103,5 +115,6 @@ async function runScript(name: string): Promise<Row[]> {
 
 /** Ringway promises that nothing is lost, doubled or disordered while nothing changes; the others count for themselves. */
 function isWrong({ peer, lost, doubled, disordered }: RelayRow): boolean {
-  return [ringway.name, ringwayAnswered.name].includes(peer) && lost + doubled + disordered > 0;
+  const ours = [ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered];
+  return ours.some(({ name }) => name === peer) && lost + doubled + disordered > 0;
 }

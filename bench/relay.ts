@@ -16,6 +16,8 @@ export interface RelayPlan {
   /** At full load, which comes first; half of it is enough for what comes after. */
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** Others than the usual ones. */
+  readonly peers?: readonly Peer[];
 }
 
 /** Pairs, a multiple of every number of nodes. */
@@ -24,7 +26,7 @@ const PAIRS = 64;
 const WINDOW = 64;
 const PER_SECOND = 2000;
 
-const peers: readonly Peer[] = [bareWs, bound, socketIo, ringway, ringwayAnswered];
+const usualPeers: readonly Peer[] = [bareWs, bound, socketIo, ringway, ringwayAnswered];
 /** Names of the two loads. */
 export const FULL = 'full load';
 export const PACED = `${PER_SECOND}/s`;
@@ -59,13 +61,14 @@ interface Round extends SendResult {
 }
 
 /** How many steps {@link measureRelay} reports. */
-export function relaySteps({ nodes, rounds }: RelayPlan): number {
+export function relaySteps({ nodes, rounds, peers = usualPeers }: RelayPlan): number {
   return nodes.length * rounds * peers.length;
 }
 
 /** Measures every peer in turns, round by round, so that a slow minute of the machine falls on all of them. */
 export async function measureRelay(plan: RelayPlan, progress: Progress): Promise<RelayRow[]> {
   const rows: RelayRow[] = [];
+  const { peers = usualPeers } = plan;
   for (const nodes of plan.nodes) {
     const rounds = new Map<string, Round[]>();
     for (let round = 1; round <= plan.rounds; round += 1) {

@@ -1,8 +1,8 @@
 import type { ConnectRow } from './connect.ts';
 import { bareWs } from './peers/bare-ws.ts';
 import { bound } from './peers/bound.ts';
-import { ringway, ringwayAnswered } from './peers/ringway.ts';
-import { socketIo } from './peers/socket-io.ts';
+import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
+import { socketIo, socketIoStreams } from './peers/socket-io.ts';
 import { FULL, PACED, type RelayRow } from './relay.ts';
 import { atMost, type Row } from './support/row.ts';
 
@@ -29,6 +29,8 @@ export function relayTargets(rows: readonly RelayRow[]): Row[] {
     // NATS, which the target names, is 1.34 times the bound in shared measurements; it is not part of this run.
     compare(ringway, bound, nodes, PACED, 1.34);
     compare(ringway, socketIo, nodes, PACED, nodes >= 8 ? 0.25 : 0.5);
+    compare(ringwayRedis, socketIoStreams, nodes, FULL, 0.5);
+    compare(ringwayRedisAnswered, socketIoStreams, nodes, FULL, 0.5);
     compare(ringwayAnswered, ringway, nodes, FULL, 1.6);
     compare(ringwayAnswered, ringway, nodes, PACED, 1.6);
     const frames = found(ringway, nodes, FULL)?.frames;

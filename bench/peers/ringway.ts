@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { startCluster, startDevConsul } from '@ringway/testkit';
+import { startCluster, startDevConsul, startRedis } from '@ringway/testkit';
 import { onCore } from '../support/proc.ts';
 import type { Peer, Seat, SpeechName } from './peer.ts';
 
-/** Ringway by its command: a locator and nodes, the memory log, no TLS. Consul stands on the other core, uncounted. */
-function ringwayPeer(name: string, speech: SpeechName): Peer {
+/**
+ * Ringway by its command: a locator and nodes, no TLS. Consul stands on the other core, uncounted; Redis, where the log is
+ * in Redis, on that of the servers, and counts.
+ */
+function ringwayPeer(name: string, speech: SpeechName, log: 'memory' | 'redis' = 'memory'): Peer {
   return {
     name,
     speech,
@@ -15,6 +18,7 @@ function ringwayPeer(name: string, speech: SpeechName): Peer {
       if (taskset && list && core) {
         await promisify(execFile)(taskset, ['-a', '-p', list, core, String(consul.process.pid)]);
       }
+      const redis = log === 'redis' ? await startRedis({ prefix: onCore('server') }) : undefined;
       try {
         const cluster = await startCluster({
           nodes,
@@ -22,11 +26,15 @@ function ringwayPeer(name: string, speech: SpeechName): Peer {
           prefix: onCore('server'),
           env: { RINGWAY_LOG_LEVEL: 'warn' },
           // One address and few users stand for many here.
-          nodeEnv: { RINGWAY_PUBLISHES_PER_SECOND: '1000000', RINGWAY_MAX_UNAUTHENTICATED: '20000' },
+          nodeEnv: {
+            RINGWAY_PUBLISHES_PER_SECOND: '1000000',
+            RINGWAY_MAX_UNAUTHENTICATED: '20000',
+            ...(redis && { RINGWAY_LOG: 'redis', RINGWAY_REDIS_URL: redis.url }),
+          },
         });
         const holders = cluster.nodes.map(({ process }) => process.pid);
         return {
-          pids: [...holders, cluster.locator.process.pid],
+          pids: [...holders, cluster.locator.process.pid, ...(redis ? [redis.process.pid] : [])],
           holders,
           async seats(count, skip = 0) {
             const seats: Seat[] = [];
@@ -61,10 +69,12 @@ function ringwayPeer(name: string, speech: SpeechName): Peer {
           },
           async [Symbol.asyncDispose]() {
             await cluster[Symbol.asyncDispose]();
+            await redis?.[Symbol.asyncDispose]();
             await consul[Symbol.asyncDispose]();
           },
         };
       } catch (error) {
+        await redis?.[Symbol.asyncDispose]();
         await consul[Symbol.asyncDispose]();
         throw error;
       }
@@ -74,3 +84,9 @@ function ringwayPeer(name: string, speech: SpeechName): Peer {
 
 export const ringway = ringwayPeer('Ringway', 'ringway');
 export const ringwayAnswered = ringwayPeer('Ringway, `published` answered', 'ringway-answered');
+export const ringwayRedis = ringwayPeer('Ringway, Redis log', 'ringway', 'redis');
+export const ringwayRedisAnswered = ringwayPeer(
+  'Ringway, Redis log, `published` answered',
+  'ringway-answered',
+  'redis',
+);

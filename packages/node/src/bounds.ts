@@ -15,7 +15,8 @@ export async function within<T>(ms: number, signal: AbortSignal, what: string, s
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new StartTimeoutError(what, ms)), ms);
   const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([step, ended]);
   } finally {

@@ -20,7 +20,7 @@ import { Drain } from './drain.ts';
 import { internalApp } from './http/internal-app.ts';
 import { PublicListener } from './http/public-listener.ts';
 import { newIncarnation } from './incarnation.ts';
-import { MemoryLog } from './log/memory.ts';
+import { type OpenedLog, openLog } from './log/open-log.ts';
 import { Tenures } from './log/tenures.ts';
 import { nodeMetrics, Tally } from './metrics.ts';
 import { OwnState } from './own-state.ts';
@@ -124,7 +124,7 @@ class Parts {
   private readonly logger: Logger;
   private readonly membership: Membership;
   private readonly watcher: RingWatcher;
-  private readonly log: MemoryLog;
+  private readonly opened: OpenedLog;
   private readonly drain: Drain;
   private readonly ownState: OwnState;
   private readonly router: RingRouter;
@@ -167,14 +167,8 @@ class Parts {
         : options.membership;
     this.watcher = new RingWatcher({ membership: this.membership, log: logger });
     const tenures = new Tenures(this.incarnation);
-    this.log = new MemoryLog({
-      epochs: tenures,
-      channelMessages: settings.logMessages,
-      totalBytes: settings.logBytes,
-      retentionMs: settings.logAge,
-      channels: Math.max(100_000, 4 * settings.maxSessions),
-      now,
-    });
+    const random = options.random ?? Math.random;
+    this.opened = openLog(settings, { epochs: tenures, logger, random, now });
     const peers = new Peers({
       self: { id: nodeId, incarnation: this.incarnation },
       cluster,
@@ -198,7 +192,7 @@ class Parts {
       incarnation: this.incarnation,
       ring: this.watcher.current,
       peers,
-      log: this.log,
+      log: this.opened.log,
       tenures,
       homeTimeoutMs: settings.homeTimeout,
       maxWaitingBytes: settings.peerWaitingBytes,
@@ -233,7 +227,7 @@ class Parts {
       logger,
       now,
       wallClock,
-      random: options.random ?? Math.random,
+      random,
       onAuthenticated: (stream) => this.listener.authenticated(stream),
     });
     const { sessions, router, watcher } = this;
@@ -279,7 +273,7 @@ class Parts {
       dropped: () => router.counts.dropped,
       mismatches: () => this.mismatches,
       sendBufferBytes: () => sessions.sendBufferBytes,
-      logBytes: () => this.log.keptBytes,
+      logBytes: () => this.opened.keptBytes(),
       ringAgeSeconds: () => watcher.ageSeconds(),
       ringMembers: () => router.ring.size,
       publishes,
@@ -292,6 +286,7 @@ class Parts {
       membersRejected: this.membersRejected,
     });
     this.metrics = metrics;
+    this.opened.register(metrics.registry);
     this.listener = new PublicListener({
       listen: settings.publicListen,
       tls: this.publicTls && readTls(this.publicTls),
@@ -332,6 +327,7 @@ class Parts {
   async start(signal: AbortSignal): Promise<void> {
     const { settings } = this.options;
     const { startTimeout } = settings;
+    await within(startTimeout, signal, 'connecting to the log', this.opened.start());
     await within(startTimeout, signal, 'reading the ring from the registry', this.watcher.start());
     await this.router.start(this.sessions.hub);
     this.router.setRing(this.watcher.current);
@@ -349,7 +345,7 @@ class Parts {
       this.lookAtSelf();
     });
     this.sessions.start();
-    this.sweeper = setInterval(() => this.log.sweep(), SWEEP_MS);
+    this.sweeper = setInterval(() => this.opened.sweep(), SWEEP_MS);
     this.sweeper.unref();
     const publicPort = await this.listener.listen();
     await this.internal.listen({ ...settings.internalListen });
@@ -391,7 +387,7 @@ class Parts {
     await bounded(this.internal.close(), GOODBYE_MS, 'closing the internal listener', logger);
     await this.watcher.close();
     if (typeof this.options.membership === 'function') await this.membership.close();
-    await this.log.close();
+    await this.opened.log.close();
     this.metrics.close();
   }
 

@@ -158,30 +158,53 @@ export const nodeSettings = Object.freeze({
     max: 3_600_000,
     help: 'How long before the end of its right a session is told.',
   }),
+  log: setting.choice('RINGWAY_LOG', ['memory', 'redis'], {
+    default: 'memory',
+    help: 'Where the messages of channels are kept for those who missed them; the same at all nodes of a cluster. With redis nothing confirmed is lost with a node.',
+  }),
   logMessages: setting.int('RINGWAY_LOG_MESSAGES', {
     default: 1_000,
     min: 1,
     max: 1_000_000,
     unit: 'messages a channel',
-    help: 'Most messages that the memory log keeps of a channel.',
+    help: 'Most messages that the log keeps of a channel; in Redis up to an eighth more.',
   }),
   logBytes: setting.bytes('RINGWAY_LOG_BYTES', {
     default: 256 * 1024 * 1024,
     min: 1024 * 1024,
     max: 64 * 1024 * 1024 * 1024,
-    help: 'Most memory that the memory log takes, over all channels.',
+    help: 'Memory log: most memory that it takes, over all channels. Redis log: most bytes of the messages of one channel; all of them together are bounded by Redis’s maxmemory.',
   }),
   logAge: setting.duration('RINGWAY_LOG_AGE', {
     default: 120_000,
     min: 1_000,
     max: 86_400_000,
-    help: 'How long the memory log keeps a message.',
+    help: 'How long the log keeps a message. In Redis the last ones of a channel stay up to a quarter longer.',
+  }),
+  logTimeout: setting.duration('RINGWAY_LOG_TIMEOUT', {
+    default: 2_000,
+    min: 50,
+    max: 60_000,
+    help: 'Redis log: how long Redis may take to answer. After that it is not known whether a message was stored.',
+  }),
+  logReplicas: setting.int('RINGWAY_LOG_REPLICAS', {
+    default: 0,
+    min: 0,
+    max: 10,
+    unit: 'replicas',
+    help: 'Redis log: how many replicas must have a message, too, before it counts as published (WAIT). With fewer in half of RINGWAY_LOG_TIMEOUT it is not known whether it will last.',
+  }),
+  redisUrl: setting.secret('RINGWAY_REDIS_URL', {
+    help: 'Redis: redis://user:password@host:6379/0, or rediss:// for TLS. Several, separated by commas, are nodes of one Redis Cluster. Its maxmemory-policy must be noeviction.',
+  }),
+  redisCa: setting.string('RINGWAY_REDIS_CA', {
+    help: 'Path of the PEM certificates by which rediss:// is trusted; those of Node.js by default.',
   }),
   startTimeout: setting.duration('RINGWAY_START_TIMEOUT', {
     default: 30_000,
     min: 100,
     max: 3_600_000,
-    help: 'Longest time for the first reading of the ring, and for registering; after that the process ends with 1, for its supervisor to start it again.',
+    help: 'Longest time for the first connection to Redis, for the first reading of the ring, and for registering, each; after that the process ends with 1, for its supervisor to start it again.',
   }),
   stopGrace: setting.duration('RINGWAY_STOP_GRACE', {
     default: 25_000,

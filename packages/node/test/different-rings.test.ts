@@ -29,7 +29,10 @@ describe('a publish between nodes that see different rings', () => {
     }) => Promise<void>,
     homeTimeout = '300',
   ): Promise<void> {
-    await using cluster = await TestCluster.start(1, { RINGWAY_HOME_TIMEOUT: homeTimeout });
+    await using cluster = await TestCluster.start(1, {
+      RINGWAY_HOME_TIMEOUT: homeTimeout,
+      RINGWAY_STOP_GRACE: '1000',
+    });
     const node = cluster.node('node-1');
     const sent: PeerRecord[] = [];
     const fake = await impostor(

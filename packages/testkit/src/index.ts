@@ -22,5 +22,6 @@ export {
 export { freePort, freePorts } from './ports.ts';
 export { type Exit, type LaunchOptions, launch, RunningProcess } from './process.ts';
 export { type RedisOptions, RedisServer, startRedis } from './redis.ts';
+export { RedisCluster, startRedisCluster } from './redis-cluster.ts';
 export { type ProxyTarget, startTcpProxy, TcpProxy } from './tcp-proxy.ts';
 export { type WaitOptions, WaitTimeoutError, waitFor } from './wait-for.ts';

@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { freePort } from './ports.ts';
 import { launch, type RunningProcess } from './process.ts';
 
@@ -8,6 +9,8 @@ import { launch, type RunningProcess } from './process.ts';
 export interface RedisOptions {
   /** Keeps data over a restart, as an append-only file that is synced on every write. Off by default. */
   readonly persistent?: boolean;
+  /** Starts as a replica of the Redis on this port of 127.0.0.1, which may be that of a proxy. */
+  readonly replicaOf?: number;
   /** Further arguments, such as `--maxmemory 10mb`. */
   readonly args?: readonly string[];
   /** Port on 127.0.0.1; a free one by default. */
@@ -46,7 +49,9 @@ export class RedisServer implements AsyncDisposable {
     const server = [
       ...['redis-server', '--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder],
       ...['--save', '', '--appendonly', options.persistent ? 'yes' : 'no', '--appendfsync', 'always'],
-      ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...(options.args ?? [])],
+      ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no', '--repl-diskless-sync-delay', '0'],
+      ...(options.replicaOf === undefined ? [] : ['--replicaof', '127.0.0.1', `${options.replicaOf}`]),
+      ...(options.args ?? []),
     ] as const;
     const [first = 'redis-server', ...rest] = [...(options.prefix ?? []), ...server];
     this.#command = [first, ...rest];
@@ -70,6 +75,23 @@ export class RedisServer implements AsyncDisposable {
     await this.start();
   }
 
+  /** SIGKILL, then again on the same port, with nothing of what it kept. */
+  async restartEmpty(): Promise<void> {
+    await this.kill();
+    for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { recursive: true });
+    await this.start();
+  }
+
+  /** Sends one command, by a connection of its own, and gives what is answered. */
+  command(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown> {
+    return this.#asked((client) => client.call(name, ...args));
+  }
+
+  /** The same, with texts in the answer as bytes. */
+  commandBuffer(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown> {
+    return this.#asked((client) => client.callBuffer(name, ...args));
+  }
+
   async kill(): Promise<void> {
     await this.process.kill();
   }
@@ -85,5 +107,16 @@ export class RedisServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process?.kill();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #asked(ask: (client: Redis) => Promise<unknown>): Promise<unknown> {
+    const client = new Redis(this.port, '127.0.0.1', { maxRetriesPerRequest: 3, commandTimeout: 10_000 });
+    // what goes wrong is told by the command
+    client.on('error', () => {});
+    try {
+      return await ask(client);
+    } finally {
+      client.disconnect();
+    }
   }
 }

@@ -93,10 +93,12 @@ export class Home {
       whenever(this.head(channel), (head) => take(head, false), failed);
       return;
     }
+    // what another process would have to be asked for again and again the holder reads as well by itself
+    const most = this.log.shared ? PAGE : Number.MAX_SAFE_INTEGER;
     whenever(
-      this.log.read(channel, since, Number.MAX_SAFE_INTEGER),
+      this.log.read(channel, since, most),
       ({ start, messages, end }) => {
-        const goesOn = samePosition(start, since);
+        const goesOn = samePosition(start, since) && messages.length < most;
         // who is elsewhere reads what is between, and there may be more than this log knows of
         if (!take(goesOn && messages.length > 0 ? start : end, goesOn) || !goesOn) return;
         const page = pageOf(messages, messages.length, BACKLOG_LENGTH);

@@ -14,6 +14,8 @@ export interface ReleaseOptions {
   readonly settled: () => boolean;
   /** When somebody last read what this node has kept as a former home. */
   readonly lastReadAt: () => number;
+  /** Longest wait for a peer's word, in milliseconds: one of the version before does not know what is asked. */
+  readonly patienceMs: number;
   /** Monotonic clock, milliseconds. */
   readonly now: () => number;
 }
@@ -24,8 +26,8 @@ export interface ReleaseOptions {
  */
 export class Release {
   private readonly options: ReleaseOptions;
-  /** Peers that have been asked; `false` until they have released this node. */
-  private readonly asked = new Map<Outbound, boolean>();
+  /** Until when the word of a peer that has been asked is waited for. */
+  private readonly asked = new Map<Outbound, number>();
   private readonly askers: { readonly from: Inbound; readonly correlation: number }[] = [];
 
   constructor(options: ReleaseOptions) {
@@ -34,21 +36,24 @@ export class Release {
 
   /** Whether this node may go. To be asked again and again once it has left the ring; begins with the first time. */
   get released(): boolean {
-    const { links, settled, lastReadAt, now } = this.options;
-    let all = settled() && now() - lastReadAt() > QUIET_MS;
+    const { links, settled, lastReadAt, patienceMs, nextCorrelation } = this.options;
+    const now = this.options.now();
+    let all = settled() && now - lastReadAt() > QUIET_MS;
     for (const link of links()) {
       if (!link.open) continue;
-      if (!this.asked.has(link)) {
-        this.asked.set(link, false);
-        link.send(encodeControl({ t: 'release', correlation: this.options.nextCorrelation() }));
+      let until = this.asked.get(link);
+      if (until === undefined) {
+        until = now + patienceMs;
+        this.asked.set(link, until);
+        link.send(encodeControl({ t: 'release', correlation: nextCorrelation() }));
       }
-      if (this.asked.get(link) === false) all = false;
+      if (until > now) all = false;
     }
     return all;
   }
 
   onReleased(link: Outbound): void {
-    if (this.asked.has(link)) this.asked.set(link, true);
+    if (this.asked.has(link)) this.asked.set(link, Number.NEGATIVE_INFINITY);
   }
 
   onLinkDown(link: Outbound): void {

@@ -94,6 +94,7 @@ export class RingRouter implements Router, PeerUser {
       inRing: (id) => placement.ring.has(id),
       settled: () => this.holding.looseCount === 0 && this.local.reading === 0 && this.publishing.idle,
       lastReadAt: () => this.readRequests.lastPastAt,
+      patienceMs: homeTimeoutMs,
       now,
     });
   }
@@ -187,10 +188,12 @@ export class RingRouter implements Router, PeerUser {
 
   /** Whether all that this node was home of is in other hands. To be asked again and again once it has left the ring. */
   get channelsClosed(): boolean {
-    const { selfId } = this.options;
-    // never started, or nobody is there to take them
-    if (!this.publishing || !this.ring.members.some(({ id }) => id !== selfId)) return true;
-    return !this.ring.has(selfId) && this.release.released;
+    const { selfId, incarnation } = this.options;
+    const own = this.ring.member(selfId);
+    // never started, replaced, or nobody is there to take them
+    if (!this.publishing || (own && own.incarnation !== incarnation)) return true;
+    if (!this.ring.members.some(({ id }) => id !== selfId)) return true;
+    return own === undefined && this.release.released;
   }
 
   publish(publication: Publication): void {

@@ -4,7 +4,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Member } from '@ringway/membership';
 import { buildRing, type Ring } from '@ringway/ring';
+import { createLogger } from '@ringway/service';
 import { MemoryLog } from '../../src/log/memory.ts';
+import type { Log } from '../../src/log/port.ts';
+import { RedisLog } from '../../src/log/redis.ts';
+import { redisAddress } from '../../src/log/redis-url.ts';
 import { Tenures } from '../../src/log/tenures.ts';
 import { Peers } from '../../src/peers/peers.ts';
 import { RingRouter } from '../../src/router/ring-router.ts';
@@ -13,6 +17,12 @@ import { clusterKeys, waitFor } from './cluster.ts';
 
 /** So many messages a channel are kept. */
 export const KEPT = 20;
+
+export interface RingRoutersOptions {
+  readonly linkTimeoutMs?: number;
+  /** The log is there; in memory unless given. */
+  readonly redisUrl?: string;
+}
 
 /** A ring router with its links, and a listener for those of the others; no sessions, no registry. */
 class RingNode implements RouterNode {
@@ -23,7 +33,9 @@ class RingNode implements RouterNode {
   readonly incarnation: string;
   private readonly server: Server = createServer();
 
-  constructor(id: string, linkTimeoutMs: number) {
+  private readonly log: Log;
+
+  constructor(id: string, { linkTimeoutMs = 3_000, redisUrl }: RingRoutersOptions) {
     this.id = id;
     this.incarnation = `i-${randomBytes(4).toString('hex')}`;
     const now = (): number => performance.now();
@@ -42,19 +54,13 @@ class RingNode implements RouterNode {
       onMismatch: () => {},
       onRefused: () => {},
     });
+    this.log = redisUrl === undefined ? memoryLog(tenures, now) : redisLog(redisUrl, id, now);
     this.router = new RingRouter({
       selfId: id,
       incarnation: this.incarnation,
       ring: buildRing<Member>([]),
       peers: this.peers,
-      log: new MemoryLog({
-        epochs: tenures,
-        channelMessages: KEPT,
-        totalBytes: 64_000_000,
-        retentionMs: 60_000,
-        channels: 100_000,
-        now,
-      }),
+      log: this.log,
       tenures,
       homeTimeoutMs: 5_000,
       maxWaitingBytes: 16_000_000,
@@ -66,6 +72,7 @@ class RingNode implements RouterNode {
   async start(): Promise<Member> {
     this.server.listen(0, '127.0.0.1');
     await once(this.server, 'listening');
+    if (this.log instanceof RedisLog) await this.log.start();
     await this.router.start(this.local);
     return {
       id: this.id,
@@ -80,9 +87,36 @@ class RingNode implements RouterNode {
 
   async stop(): Promise<void> {
     await this.router.stop();
+    await this.log.close();
     this.server.closeAllConnections();
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
+}
+
+function memoryLog(epochs: Tenures, now: () => number): Log {
+  return new MemoryLog({
+    epochs,
+    channelMessages: KEPT,
+    totalBytes: 64_000_000,
+    retentionMs: 60_000,
+    channels: 100_000,
+    now,
+  });
+}
+
+function redisLog(url: string, name: string, now: () => number): Log {
+  return new RedisLog({
+    address: redisAddress([url]),
+    cluster: 'ringway',
+    bounds: { messages: KEPT, bytes: 64_000_000, ageMs: 60_000 },
+    replicas: 0,
+    timeoutMs: 2_000,
+    name,
+    logger: createLogger({ name, level: 'silent', pretty: false }),
+    hooks: { failed() {}, answered() {}, unfit() {} },
+    random: Math.random,
+    now,
+  });
 }
 
 /** Ring routers with real links between them. */
@@ -95,8 +129,8 @@ export class RingRouters implements RouterCluster {
     this.ring = ring;
   }
 
-  static async start(count: number, linkTimeoutMs = 3_000): Promise<RingRouters> {
-    const nodes = Array.from({ length: count }, (_, i) => new RingNode(`node-${i + 1}`, linkTimeoutMs));
+  static async start(count: number, options: RingRoutersOptions = {}): Promise<RingRouters> {
+    const nodes = Array.from({ length: count }, (_, i) => new RingNode(`node-${i + 1}`, options));
     const members = await Promise.all(nodes.map((node) => node.start()));
     const cluster = new RingRouters(nodes, buildRing(members));
     for (const { router } of nodes) router.setRing(cluster.ring);

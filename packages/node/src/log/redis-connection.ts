@@ -1,0 +1,351 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@ringway/service';
+import { Cluster, Command, Redis } from 'ioredis';
+import { LogRefusedError } from './port.ts';
+import { LogUnknownError, RedisUnfitError, replyFailure } from './redis-errors.ts';
+import type { RedisScript } from './redis-script.ts';
+import type { RedisAddress } from './redis-url.ts';
+
+/** How to reach Redis. */
+export interface RedisConnectionOptions {
+  readonly address: RedisAddress;
+  /** How long an answer, or the connecting itself, may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How Redis lists this connection. */
+  readonly name: string;
+  /** PEM certificates by which rediss:// is trusted; those of Node.js by default. */
+  readonly ca?: string | undefined;
+  readonly logger: Logger;
+  /** Redis may drop what it has acknowledged, by its maxmemory-policy. Told at each connecting for which it holds. */
+  readonly onUnfit: () => void;
+  /** A random number in [0, 1). */
+  readonly random: () => number;
+  /** Monotonic clock, milliseconds. */
+  readonly now: () => number;
+}
+
+/** One call of a script. Its first key says where it goes in a Redis Cluster. */
+interface Call {
+  readonly script: RedisScript;
+  readonly keys: readonly string[];
+  readonly args: readonly (string | Buffer)[];
+  /** So many replicas must have it as well. */
+  readonly replicas: number;
+  deadline: number;
+  resolve(reply: unknown): void;
+  reject(error: Error): void;
+}
+
+const BACKOFF_BASE_MS = 50;
+const BACKOFF_CAP_MS = 2_000;
+/** A connection that has lasted so long starts the next backoff anew. */
+const LASTED_MS = 5_000;
+
+/**
+ * A connection to Redis, or to a Redis Cluster, that is made again for ever. A call is sent at once or refused: what waits
+ * for a connection would be neither. Calls take effect in their order.
+ */
+export class RedisConnection {
+  private readonly options: RedisConnectionOptions;
+  private readonly client: Redis | Cluster;
+  /** Sent and not answered, oldest first. */
+  private readonly sent = new Set<Call>();
+  /** Calls that met a Redis without the script, and those that came behind them. */
+  private unscripted: Call[] = [];
+  private held: Call[] = [];
+  private usable = false;
+  private started = false;
+  private closing = false;
+  private attempts = 0;
+  private usableSince = 0;
+  /** Called a few times within each timeout. */
+  onSweep: () => void = () => {};
+  private sweeper: NodeJS.Timeout | undefined;
+  private first = Promise.withResolvers<void>();
+
+  constructor(options: RedisConnectionOptions) {
+    this.options = options;
+    this.client = clientFor(options, () => this.backoff());
+    this.first.promise.catch(() => {});
+    this.client.on('ready', () => void this.inspect());
+    this.client.on('close', () => this.lost());
+    this.client.on('end', () => void this.revive());
+    // the error of a refused AUTH holds the password: its text alone is logged
+    this.client.on('error', (error: Error) => this.warn(error.message));
+  }
+
+  /** Whether a call would be sent. */
+  get connected(): boolean {
+    return this.usable;
+  }
+
+  /** Redis is slow to answer: what can wait had better not be sent now, lest its outcome be unknown. */
+  get stalled(): boolean {
+    for (const { deadline } of this.sent) return deadline - this.options.now() < this.options.timeoutMs / 2;
+    return false;
+  }
+
+  /** Resolves once Redis can be used. @throws RedisUnfitError when it never can as it is set. */
+  start(): Promise<void> {
+    if (!this.started) {
+      this.started = true;
+      this.sweeper = setInterval(() => this.sweep(), Math.max(5, this.options.timeoutMs / 8));
+      this.sweeper.unref();
+      this.client.connect().catch(() => {});
+    }
+    return this.first.promise;
+  }
+
+  /** Rejects with LogRefusedError when Redis has done nothing. */
+  call(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+    replicas = 0,
+  ): Promise<unknown> {
+    if (!this.usable) return Promise.reject(new LogRefusedError('there is no connection to Redis'));
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const deadline = this.options.now() + this.options.timeoutMs;
+    const call: Call = { script, keys, args, replicas, deadline, resolve, reject };
+    if (this.unscripted.length > 0) this.held.push(call);
+    else this.send(call, false);
+    return promise;
+  }
+
+  /** What was the primary is none any more: the connection is made anew, for the address may lead elsewhere now. */
+  leaveReplica(): void {
+    if (!this.usable) return;
+    this.warn('it has become a replica');
+    this.drop();
+  }
+
+  /** Calls that are not answered yet are rejected. */
+  async close(): Promise<void> {
+    this.closing = true;
+    clearInterval(this.sweeper);
+    this.first.reject(new LogRefusedError('the log was closed'));
+    this.usable = false;
+    this.client.disconnect();
+    this.giveUp();
+    for (const call of this.sent) this.settle(call, new LogUnknownError('the log was closed'));
+  }
+
+  private send(call: Call, whole: boolean): void {
+    const { script, keys, args, replicas } = call;
+    this.sent.add(call);
+    const head = whole ? script.text : script.sha;
+    const run = new Command(whole ? 'eval' : 'evalsha', [head, String(keys.length), ...keys, ...args], {
+      replyEncoding: 'latin1',
+    });
+    const { client } = this;
+    if (replicas === 0) {
+      (client.sendCommand(run) as Promise<unknown>).then(
+        (reply) => this.settle(call, undefined, reply),
+        (error: Error) => this.failed(call, error),
+      );
+      return;
+    }
+    // WAIT counts the writes of its own connection: in a cluster it has to go where the call went
+    const waitMs = String(Math.ceil(this.options.timeoutMs / 2));
+    const wait = new Command('wait', [String(replicas), waitMs], { replyEncoding: 'latin1' });
+    const node = client instanceof Cluster ? { slot: run.getSlot() as number } : undefined;
+    const both = [client.sendCommand(run, undefined as never, node as never)];
+    both.push(client.sendCommand(wait, undefined as never, node as never));
+    Promise.all(both).then(
+      ([reply, reached]) =>
+        Number(reached) >= replicas
+          ? this.settle(call, undefined, reply)
+          : this.settle(
+              call,
+              new LogUnknownError(
+                `of ${replicas} replicas ${Number(reached)} have said in time that they have it`,
+              ),
+            ),
+      (error: Error) => this.failed(call, error),
+    );
+  }
+
+  private settle(call: Call, error: Error | undefined, reply?: unknown): void {
+    this.sent.delete(call);
+    if (error) call.reject(error);
+    else call.resolve(reply);
+    if (this.sent.size === 0 && this.unscripted.length > 0) this.resend();
+  }
+
+  private failed(call: Call, error: Error): void {
+    if (error.message.startsWith('NOSCRIPT') && !this.closing) {
+      // its successors met the same: all of them go again, in their order, once the last has been answered
+      this.sent.delete(call);
+      this.unscripted.push(call);
+      if (this.sent.size === 0) this.resend();
+      return;
+    }
+    this.settle(call, failureOf(error));
+    if (/READONLY/.test(error.message)) this.leaveReplica();
+  }
+
+  private resend(): void {
+    const { unscripted, held } = this;
+    this.unscripted = [];
+    this.held = [];
+    if (!this.usable) {
+      for (const call of [...unscripted, ...held])
+        call.reject(new LogRefusedError('the connection to Redis is lost'));
+      return;
+    }
+    for (const call of unscripted) this.send(call, true);
+    for (const call of held) this.send(call, false);
+  }
+
+  /** Calls that Redis has not been given, or has given back. */
+  private giveUp(): void {
+    const waiting = [...this.unscripted, ...this.held];
+    this.unscripted = [];
+    this.held = [];
+    for (const call of waiting) call.reject(new LogRefusedError('the connection to Redis is lost'));
+  }
+
+  private sweep(): void {
+    const now = this.options.now();
+    for (const call of this.sent) {
+      if (call.deadline > now) break;
+      this.settle(call, new LogUnknownError(`Redis has not answered in ${this.options.timeoutMs / 1000} s`));
+    }
+    this.onSweep();
+  }
+
+  /** Looks at the Redis that was reached before anything is kept there. */
+  private async inspect(): Promise<void> {
+    const { client, options } = this;
+    const { address, logger, now } = options;
+    try {
+      const nodes = client instanceof Cluster ? client.nodes('master') : [client];
+      for (const node of nodes) {
+        const info = await node.info();
+        if (this.closing) return;
+        if (infoOf(info, 'role') === 'slave') {
+          this.warn('it is a replica, and cannot be written to');
+          return this.drop();
+        }
+        this.checkPolicy(infoOf(info, 'maxmemory_policy'), `${node.options.host}:${node.options.port}`);
+      }
+      if (client.status !== 'ready') return;
+      this.usable = true;
+      this.usableSince = now();
+      logger.info({ redis: address.shown }, 'connected to Redis');
+      this.first.resolve();
+    } catch (error) {
+      if (error instanceof RedisUnfitError) {
+        this.first.reject(error);
+        return;
+      }
+      this.warn((error as Error).message);
+      this.drop();
+    }
+  }
+
+  /** A Redis that evicts drops what was confirmed. One that was fit when the node started is gone on with, but not silently. */
+  private checkPolicy(policy: string | undefined, node: string): void {
+    if (policy === 'noeviction') return;
+    const error = new RedisUnfitError(
+      `Redis at ${node} has the maxmemory-policy ${policy ?? 'unknown'}, and may drop messages that were confirmed: the log needs noeviction. ` +
+        'Set it by "CONFIG SET maxmemory-policy noeviction" and in redis.conf, or give the log a Redis of its own.',
+    );
+    this.options.onUnfit();
+    if (this.usableSince === 0) throw error;
+    this.options.logger.error({ redis: node, policy }, error.message);
+  }
+
+  private lost(): void {
+    const { logger, address, now } = this.options;
+    if (this.usable) {
+      this.usable = false;
+      if (now() - this.usableSince > LASTED_MS) this.attempts = 0;
+      if (!this.closing) logger.warn({ redis: address.shown }, 'the connection to Redis is lost');
+    }
+    this.giveUp();
+  }
+
+  /** Breaks the connection, so that another one is made. */
+  private drop(): void {
+    this.usable = false;
+    if (this.closing) return;
+    if (this.client instanceof Cluster) this.client.disconnect(true);
+    else this.client.stream?.destroy();
+  }
+
+  /** The client gives up by itself in some cases; this one never does. */
+  private async revive(): Promise<void> {
+    if (this.closing) return;
+    await sleep(this.backoff(), undefined, { ref: false });
+    if (!this.closing) this.client.connect().catch(() => {});
+  }
+
+  private backoff(): number {
+    const most = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(10, this.attempts++));
+    return Math.max(1, Math.round(this.options.random() * most));
+  }
+
+  private warn(reason: string): void {
+    if (this.closing) return;
+    this.options.logger.warn({ redis: this.options.address.shown, reason }, 'no connection to Redis');
+  }
+}
+
+function clientFor(options: RedisConnectionOptions, backoff: () => number): Redis | Cluster {
+  const { address, timeoutMs, name, ca } = options;
+  const [first] = address.urls as [URL];
+  const shared = {
+    ...(first.username === '' ? {} : { username: decodeURIComponent(first.username) }),
+    ...(first.password === '' ? {} : { password: decodeURIComponent(first.password) }),
+    ...(first.protocol === 'rediss:' ? { tls: ca === undefined ? {} : { ca } } : {}),
+    connectionName: name,
+    connectTimeout: timeoutMs,
+    // a Redis that says nothing at all is given up, also while connecting
+    socketTimeout: timeoutMs,
+    protocol: 2 as const,
+    // what was sent and not answered is told so, and never sent again unasked
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  };
+  if (address.urls.length === 1) {
+    return new Redis({
+      ...shared,
+      host: hostOf(first),
+      port: Number(first.port || 6379),
+      db: Number(first.pathname.slice(1)),
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      retryStrategy: backoff,
+    });
+  }
+  return new Cluster(
+    address.urls.map((url) => ({ host: hostOf(url), port: Number(url.port || 6379) })),
+    {
+      redisOptions: shared,
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: backoff,
+      slotsRefreshTimeout: timeoutMs,
+      // what could not be done is told, and not tried again behind the caller's back
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+    },
+  );
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function infoOf(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+}
+
+/** What a rejected command means: an answer of Redis, a command that was not written, or one that was. */
+function failureOf(error: Error): Error {
+  if (error.name === 'ReplyError') return replyFailure(error.message);
+  if (/enableOfflineQueue options is false/.test(error.message))
+    return new LogRefusedError('there is no connection to Redis');
+  return new LogUnknownError(`Redis was asked, and has not answered: ${error.message}`);
+}
