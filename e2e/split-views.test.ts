@@ -74,6 +74,27 @@ describe('a node that is cut off from all but Consul and its clients', () => {
   });
 });
 
+describe('a node that is cut off while all talk in groups', () => {
+  it('stops to speak for a channel before its successor begins', async () => {
+    const { network, cluster } = stage();
+    const flaws = await amidTalk(
+      cluster,
+      {},
+      async () => {
+        for (const round of ['node-1', 'node-2', 'node-3']) {
+          const others = cluster.nodes.map(({ id }) => id).filter((id) => id !== round);
+          for (const other of others) network.stall(round, other);
+          await hears(round, 0);
+          for (const other of others) network.heal(round, other);
+          await stage().settled();
+        }
+      },
+      { groups: 12, members: 8, rate: 200, toGroups: 1 },
+    );
+    expect(flaws).toEqual([]);
+  });
+});
+
 describe('a locator that sees another ring for ten seconds', () => {
   it('sends some to the wrong node, and nobody there misses anything', async () => {
     const { cluster } = stage();

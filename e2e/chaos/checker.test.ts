@@ -186,6 +186,15 @@ describe('the checker', () => {
     expect(kinds(record)).toContain('forked');
   });
 
+  it('finds a home that goes on after another has acted', () => {
+    const bob = [joined('a:0'), got(1, 'a:1'), gap('a:1', 'b:1', 2_500), got(3, 'a:2')];
+    const both = [confirmed(1, 'a:1'), confirmed(2, 'b:1'), confirmed(3, 'a:2')];
+    expect(kinds(run(both, session('bob', ...bob)))).toEqual(['two-homes']);
+    // one after the other is as it should be, and so is what was under way when they changed
+    const after = [confirmed(1, 'a:1'), confirmed(2, 'a:2', { answeredAt: 3_500 }), confirmed(3, 'b:1')];
+    expect(kinds(run(after))).toEqual([]);
+  });
+
   it('finds what nobody sent, what was sent elsewhere, and what came to somebody who is not there', () => {
     const bob = [joined('a:0'), got(1, 'a:1'), got(2, 'a:2'), got(3, 'a:3')];
     expect(kinds(run(three, session('bob', ...bob, got(9, 'a:4'))))).toEqual(['stray']);
@@ -199,6 +208,7 @@ describe('the checker', () => {
       { session: 'bob', state: 'connecting', node: undefined, home: 'node-1' },
       { session: 'carol', state: 'connected', node: 'node-2', home: 'node-1' },
       { session: 'dave', state: 'connected', node: 'node-1', home: 'node-1' },
+      { session: 'erin', state: 'connected', node: 'node-2', home: 'node-1', avoiding: true },
     ];
     expect(kinds({ ...run([]), standings })).toEqual(['unconnected', 'wrong-node']);
     expect(kinds({ ...run([]), standings }, { homes: false })).toEqual(['unconnected']);

@@ -82,7 +82,9 @@ export class Crowd implements AsyncDisposable {
   /** Waits, within a bound, until everyone is where the ring wants it. */
   async settle(homeOf: HomeOf): Promise<void> {
     await patiently(() =>
-      this.people.every(({ client, userId }) => client.session?.nodeId === homeOf(userId)),
+      this.people.every(
+        ({ client, userId, avoiding }) => avoiding || client.session?.nodeId === homeOf(userId),
+      ),
     );
   }
 
@@ -111,8 +113,9 @@ export class Crowd implements AsyncDisposable {
     return {
       publishes: this.ledger.publishes,
       sessions: this.people.map((person) => person.record),
-      standings: this.people.map(({ userId, client }) => ({
+      standings: this.people.map(({ userId, client, avoiding }) => ({
         session: userId,
+        avoiding,
         state: client.state,
         node: client.session?.nodeId,
         home: homeOf(userId),

@@ -31,6 +31,8 @@ export class ChaosPerson {
   readonly record: SessionRecord;
   readonly client: RingwayClient;
   readonly groups = new Set<string>();
+  /** Its session is where it is because it could not reach its home: nobody sends it there before the ring changes. */
+  avoiding = false;
   readonly #ledger: Ledger;
   #said = 0;
 
@@ -51,6 +53,9 @@ export class ChaosPerson {
           ledger.moves += 1;
         },
         closed: (code) => count(ledger.closes, code),
+        welcomed: (via) => {
+          this.avoiding = via === 'avoid';
+        },
       }),
     });
     const { sights } = this.record;

@@ -65,6 +65,8 @@ export interface Standing {
   readonly node: string | undefined;
   /** Where the ring wants it. */
   readonly home: string | undefined;
+  /** It came there around its home, which it could not reach: nobody sends it home before the ring changes. */
+  readonly avoiding?: boolean;
 }
 
 /** What a process held before and after. */

@@ -7,6 +7,8 @@ export interface SpyReport {
   /** A node asked the session to move. */
   move(): void;
   closed(code: number): void;
+  /** A session stands; `via` is how its ticket says it came there: `avoid` around its home, `move`, or straight. */
+  welcomed(via: string | undefined): void;
 }
 
 /** The class of WebSockets for one client's SDK, that listens in on what the node says. */
@@ -21,8 +23,14 @@ export function spyingWebSocket(report: SpyReport): new (url: string, protocols:
         const frame = JSON.parse(text) as { type: string; id?: string };
         if (frame.type === 'error' && frame.id !== undefined) report.refused(frame.id);
         if (frame.type === 'move') report.move();
+        if (frame.type === 'welcome') report.welcomed(viaOf(url));
       });
       this.on('close', (code) => report.closed(code));
     }
   };
+}
+
+function viaOf(url: string): string | undefined {
+  const payload = new URL(url).searchParams.get('ticket')?.split('.')[1] ?? '';
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { via?: string }).via;
 }

@@ -1,7 +1,7 @@
 import type { Cluster } from '@ringway/testkit';
 import { checkRun } from '../chaos/check/check.ts';
 import type { CheckRules } from '../chaos/check/flaw.ts';
-import { Crowd } from '../chaos/crowd.ts';
+import { Crowd, type CrowdOptions } from '../chaos/crowd.ts';
 import { SeededRandom } from '../chaos/random.ts';
 
 /** Two dozen people who talk to each other and in three groups, enough that every node is the home of some. */
@@ -17,8 +17,9 @@ export async function amidTalk(
   cluster: Cluster,
   rules: Partial<CheckRules>,
   happening: (crowd: Crowd) => Promise<void>,
+  size: Partial<CrowdOptions> = {},
 ): Promise<readonly string[]> {
-  await using crowd = new Crowd(cluster, { ...SIZE, tag: `${++crowds}-` }, new SeededRandom(1));
+  await using crowd = new Crowd(cluster, { ...SIZE, ...size, tag: `${++crowds}-` }, new SeededRandom(1));
   await crowd.arrive();
   crowd.start();
   await happening(crowd);

@@ -14,9 +14,9 @@ export function checkRun(run: RunRecord, rules: CheckRules): Flaw[] {
 /** How things stood when nothing was disturbed any more. */
 function checkCalm(run: RunRecord, rules: CheckRules): Flaw[] {
   const flaws: Flaw[] = [];
-  for (const { session, state, node, home } of run.standings) {
+  for (const { session, state, node, home, avoiding } of run.standings) {
     if (state !== 'connected') flaws.push({ kind: 'unconnected', text: `${session} is ${state}` });
-    else if (rules.homes && node !== home) {
+    else if (rules.homes && node !== home && !avoiding) {
       flaws.push({ kind: 'wrong-node', text: `${session} is on ${node}, its home is ${home}` });
     }
   }

@@ -1,4 +1,5 @@
 import type { Place, PublishRecord, RunRecord } from '../record.ts';
+import { Epochs } from './epochs.ts';
 import type { CheckRules, Flaw } from './flaw.ts';
 import { placeText, type Stay, viewOf } from './view.ts';
 
@@ -9,6 +10,7 @@ const IN_FLIGHT_MS = 1_000;
 export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
   const flaws: Flaw[] = [];
   const byId = new Map(run.publishes.map((publish) => [publish.id, publish]));
+  const epochs = new Epochs(run.publishes);
   const byChannel = Map.groupBy(
     run.publishes.filter((publish) => publish.outcome === 'confirmed'),
     (publish) => publish.channel,
@@ -34,7 +36,7 @@ export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
     }
     for (const stay of stays) {
       if (rules.gaps === 'none') {
-        for (const { gap } of stay.gaps) {
+        for (const gap of stay.gaps) {
           const span = `${placeText(gap.after)} to ${placeText(gap.upTo)}`;
           flaws.push({
             kind: 'gap',
@@ -44,7 +46,7 @@ export function checkDeliveries(run: RunRecord, rules: CheckRules): Flaw[] {
       }
       for (const publish of byChannel.get(stay.channel) ?? []) {
         if (seen.has(`${publish.from} ${publish.id}`)) continue;
-        if (!isDue(publish, stay) || (!publish.calm && isTold(publish, stay, byId))) continue;
+        if (!isDue(publish, stay) || (!publish.calm && isTold(publish, stay, epochs))) continue;
         flaws.push({
           kind: 'lost',
           text: `${session.name} never got ${describe(publish)}; ${around(publish, stay)}`,
@@ -79,19 +81,18 @@ function goesOnBehind(stay: Stay, place: Place | undefined, answeredAt: number):
 }
 
 /** Whether a gap covers it. */
-function isTold(publish: PublishRecord, stay: Stay, byId: ReadonlyMap<string, PublishRecord>): boolean {
-  const { position, sentAt, answeredAt = sentAt } = publish;
-  return stay.gaps.some(({ gap: { after, upTo, at }, last }) => {
+function isTold(publish: PublishRecord, stay: Stay, epochs: Epochs): boolean {
+  const { position, sentAt, channel } = publish;
+  return stay.gaps.some(({ after, upTo, at }) => {
     if (position === undefined) return false;
     const { epoch, seq } = position;
     if (epoch === after.epoch && epoch === upTo.epoch) return seq > after.seq && seq <= upTo.seq;
     if (epoch === after.epoch) return seq > after.seq;
     if (epoch === upTo.epoch) return seq <= upTo.seq;
-    // Of an epoch in between, which this session knows only by not having seen it. Not so where it was confirmed before
-    // something was said that the session did get before the gap: then it belonged before that.
-    const foreign = !stay.messages.some((message) => message.position?.epoch === epoch);
-    const since = last === undefined ? stay.from.at : (byId.get(last.id)?.sentAt ?? last.at);
-    return foreign && after.epoch !== upTo.epoch && sentAt <= at && answeredAt >= since;
+    // of an epoch in between, which this session knows only by not having seen it
+    if (after.epoch === upTo.epoch || sentAt > at) return false;
+    if (stay.messages.some((message) => message.position?.epoch === epoch)) return false;
+    return !epochs.precedes(channel, epoch, after.epoch) && !epochs.precedes(channel, upTo.epoch, epoch);
   });
 }
 
@@ -107,7 +108,7 @@ function around({ sentAt }: PublishRecord, stay: Stay): string {
   const next = stay.messages.find(({ at }) => at >= sentAt);
   const text = (message: typeof before): string =>
     message?.position ? `${placeText(message.position)} ${ms(message.at)}` : 'nothing';
-  const gaps = stay.gaps.map(({ gap }) => `${placeText(gap.after)}-${placeText(gap.upTo)} ${ms(gap.at)}`);
+  const gaps = stay.gaps.map((gap) => `${placeText(gap.after)}-${placeText(gap.upTo)} ${ms(gap.at)}`);
   return `before it ${text(before)}, then ${text(next)}, gaps: ${gaps.join(', ') || 'none'}`;
 }
 

@@ -12,6 +12,8 @@ export type FlawKind =
   | 'sender-order'
   /** Two messages at one position: the channel has forked. */
   | 'forked'
+  /** A home went on in its epoch after another one had acted. */
+  | 'two-homes'
   /** Nobody sent it, or not there, or not by this sender, or to somebody who is not in the channel. */
   | 'stray'
   /** Neither confirmed nor refused nor given up. */

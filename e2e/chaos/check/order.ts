@@ -1,10 +1,16 @@
 import type { PublishRecord, RunRecord } from '../record.ts';
+import { Epochs } from './epochs.ts';
 import type { Flaw } from './flaw.ts';
 import { placeText, viewOf } from './view.ts';
 
 /** The order of channels, as positions tell it and as sessions agree on it, and the order of each sender in them. */
 export function checkOrder(run: RunRecord): Flaw[] {
-  return [...checkForks(run), ...checkChannels(run), ...checkSenders(run)];
+  return [
+    ...checkForks(run),
+    ...new Epochs(run.publishes).interleaved(),
+    ...checkChannels(run),
+    ...checkSenders(run),
+  ];
 }
 
 /** A position belongs to one message. */

@@ -8,8 +8,7 @@ export interface Stay {
   readonly from: Of<'subscribed'>;
   until: number;
   readonly messages: Of<'message'>[];
-  /** Each with the last message before it. */
-  readonly gaps: { readonly gap: Of<'gap'>; readonly last: Of<'message'> | undefined }[];
+  readonly gaps: Of<'gap'>[];
 }
 
 /** Takes a session's record apart by channel. What came outside of any stay is in `outside`. */
@@ -40,7 +39,7 @@ export function viewOf(session: SessionRecord): {
         else outside.push(sight);
         break;
       case 'gap':
-        stay?.gaps.push({ gap: sight, last: stay.messages.at(-1) });
+        stay?.gaps.push(sight);
         break;
       default:
         sight satisfies never;
