@@ -38,7 +38,7 @@ chaos: ## processes killed, frozen and parted at random: make chaos SECONDS=600 
 	@npm run --silent chaos -- --seconds "$(SECONDS)" --seed "$(SEED)" --log "$(LOG)" $(CHAOS)
 
 bench: ## the benches, with their peers in the same run
-	@scripts/setup.sh npm consul redis wrk
+	@scripts/setup.sh npm consul redis wrk nats
 	@npm run --silent bench
 
 build: ## the published packages, into packages/*/dist

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from './load/jobs.ts';
 import { bareWs } from './peers/bare-ws.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
-import { ringway } from './peers/ringway.ts';
+import { ringway, ringwayOf } from './peers/ringway.ts';
 import { socketIo } from './peers/socket-io.ts';
 import { Load } from './support/load.ts';
 import { cpuMicros, openFilesLimit, residentKib } from './support/proc.ts';
@@ -13,6 +13,10 @@ import { digits, spreadText } from './support/table.ts';
 /** Many clients who connect, and then say nothing. */
 export interface ConnectPlan {
   readonly rounds: number;
+  /** Only peers whose names have one of these in them; all when empty. */
+  readonly only: readonly string[];
+  /** Other checkouts whose Ringway is measured as well. */
+  readonly against: readonly string[];
   /** Clients who connect together, for the CPU a connect. */
   readonly connecting: number;
   /** Clients who stay, for the memory a connection; not fewer. */
@@ -22,12 +26,18 @@ export interface ConnectPlan {
 const NODES = 2;
 /** On their way at the same time: the rest of them wait, as they would in a server's backlog. */
 const AT_ONCE = 500;
-/** Clients who come and go before, so that neither first-time work nor first-time memory is counted. */
-const WARM_UP = 1000;
+/**
+ * Clients who come and go before, so that neither first-time work nor first-time memory is counted: a node that has run
+ * for a minute has compiled what a connect needs.
+ */
+const WARM_UP = 4000;
 /** Files that a process of the load needs besides its sockets. */
 const SPARE_FILES = 200;
 
-const peers: readonly Peer[] = [bareWs, socketIo, ringway];
+function peersOf({ only, against }: ConnectPlan): Peer[] {
+  const peers = [bareWs, socketIo, ...against.flatMap((root) => ringwayOf(root).slice(0, 1)), ringway];
+  return peers.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
+}
 
 export interface ConnectRow {
   readonly peer: string;
@@ -41,8 +51,8 @@ export interface ConnectRow {
   readonly memory: Spread;
 }
 
-export function connectSteps({ rounds }: ConnectPlan): number {
-  return rounds * peers.length;
+export function connectSteps(plan: ConnectPlan): number {
+  return plan.rounds * peersOf(plan).length;
 }
 
 export async function measureConnect(plan: ConnectPlan, progress: Progress): Promise<ConnectRow[]> {
@@ -50,7 +60,7 @@ export async function measureConnect(plan: ConnectPlan, progress: Progress): Pro
   const connecting = Math.min(plan.connecting, idle);
   const rounds = new Map<string, { cpu: number; rate: number; memory: number }[]>();
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const peer of peers) {
+    for (const peer of peersOf(plan)) {
       progress.step(`${connecting} connects, ${idle} idle, round ${round}: ${peer.name}`);
       const done = rounds.get(peer.name) ?? [];
       done.push(await measureOnce(peer, connecting, idle));
@@ -71,19 +81,20 @@ async function measureOnce(
   connecting: number,
   idle: number,
 ): Promise<{ cpu: number; rate: number; memory: number }> {
+  const warmUp = Math.min(WARM_UP, connecting);
   await using running = await peer.start(NODES);
   {
     await using before = new Load();
-    await connect(before, peer, running, [0, WARM_UP]);
+    await connect(before, peer, running, [0, warmUp]);
   }
   await steady(running);
   const memoryBefore = residentKib(running.holders);
   await using first = new Load();
   const cpuBefore = cpuMicros(running.pids);
-  const { ms } = await connect(first, peer, running, [WARM_UP, connecting]);
+  const { ms } = await connect(first, peer, running, [warmUp, connecting]);
   const cpu = (cpuMicros(running.pids) - cpuBefore) / connecting;
   await using rest = new Load();
-  if (idle > connecting) await connect(rest, peer, running, [WARM_UP + connecting, idle - connecting]);
+  if (idle > connecting) await connect(rest, peer, running, [warmUp + connecting, idle - connecting]);
   await steady(running);
   return {
     cpu,
@@ -101,7 +112,7 @@ async function connect(
   const asked = running.callers?.(count, skip);
   const callers: Caller[] = asked
     ? asked.authorizations.map((authorization) => ({ authorization }))
-    : (await running.seats(count, skip)).map(({ url }) => ({ url }));
+    : (await running.seats(count, skip)).map(({ user, url }) => ({ user, url }));
   const lookup = asked && { lookup: asked.lookup };
   return load.connect({ speech: peer.speech, callers, atOnce: AT_ONCE, pairs: [], ...lookup }, 120_000);
 }

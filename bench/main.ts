@@ -1,6 +1,8 @@
 // One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
 //   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log or connect
 //   --rounds N   rounds of relay and connect, 3 by default
+//   --nodes N    numbers of nodes of relay, 2, 4 and 8 by default          --peer TEXT  only those with it in their name
+//   --against DIR  another checkout of this repository, installed, whose Ringway is measured as well
 // Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
 // met on a machine that does other things besides says little.
 import { execFile } from 'node:child_process';
@@ -23,6 +25,9 @@ const { values: flags } = parseArgs({
     short: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '3' },
+    nodes: { type: 'string', multiple: true },
+    peer: { type: 'string', multiple: true, default: [] },
+    against: { type: 'string', multiple: true, default: [] },
   },
 });
 for (const name of flags.only ?? []) {
@@ -36,11 +41,17 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`bench: --rounds ${flags.rounds}: expected a whole number from 1 on`);
   process.exit(2);
 }
+const nodes = flags.nodes?.map(Number);
+if (nodes?.some((count) => !Number.isInteger(count) || count < 1 || 64 % count > 0)) {
+  console.error(`bench: --nodes ${flags.nodes?.join(' ')}: expected divisors of 64`);
+  process.exit(2);
+}
 const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
 
+const peers = { only: flags.peer, against: flags.against };
 const relayPlan: RelayPlan = flags.short
-  ? { nodes: [2], rounds: 1, warmUpMs: 1500, measureMs: 1000 }
-  : { nodes: [2, 4, 8], rounds, warmUpMs: 4000, measureMs: 3000 };
+  ? { nodes: nodes ?? [2], rounds: 1, warmUpMs: 1500, measureMs: 1000, ...peers }
+  : { nodes: nodes ?? [2, 4, 8], rounds, warmUpMs: 4000, measureMs: 3000, ...peers };
 /** One-to-one where messages are kept in Redis. */
 const logPlan: RelayPlan = {
   ...relayPlan,
@@ -48,8 +59,8 @@ const logPlan: RelayPlan = {
   peers: [socketIoStreams, ringwayRedis, ringwayRedisAnswered],
 };
 const connectPlan: ConnectPlan = flags.short
-  ? { rounds: 1, connecting: 1000, idle: 2000 }
-  : { rounds, connecting: 5000, idle: 10_000 };
+  ? { rounds: 1, connecting: 1000, idle: 2000, ...peers }
+  : { rounds, connecting: 5000, idle: 10_000, ...peers };
 
 const progress = new Progress(
   Number(wanted('ring')) +

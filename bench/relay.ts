@@ -1,8 +1,9 @@
 import type { SendResult } from './load/jobs.ts';
 import { bareWs } from './peers/bare-ws.ts';
 import { bound } from './peers/bound.ts';
+import { hasNats, nats } from './peers/nats.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
-import { ringway, ringwayAnswered } from './peers/ringway.ts';
+import { ringway, ringwayAnswered, ringwayOf } from './peers/ringway.ts';
 import { socketIo } from './peers/socket-io.ts';
 import { Load } from './support/load.ts';
 import type { Progress } from './support/progress.ts';
@@ -13,6 +14,10 @@ import { digits, spreadText } from './support/table.ts';
 export interface RelayPlan {
   readonly nodes: readonly number[];
   readonly rounds: number;
+  /** Only peers whose names have one of these in them; all when empty. */
+  readonly only: readonly string[];
+  /** Other checkouts whose Ringway is measured as well. */
+  readonly against: readonly string[];
   /** At full load, which comes first; half of it is enough for what comes after. */
   readonly warmUpMs: number;
   readonly measureMs: number;
@@ -26,7 +31,16 @@ const PAIRS = 64;
 const WINDOW = 64;
 const PER_SECOND = 2000;
 
-const usualPeers: readonly Peer[] = [bareWs, bound, socketIo, ringway, ringwayAnswered];
+function peersOf({ only, against, peers: given }: RelayPlan): readonly Peer[] {
+  const peers = given ? [...given] : usualPeers(against);
+  return peers.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
+}
+
+function usualPeers(against: readonly string[]): Peer[] {
+  const peers = [bareWs, bound, ...(hasNats() ? [nats] : []), socketIo];
+  return [...peers, ...against.flatMap((root) => ringwayOf(root)), ringway, ringwayAnswered];
+}
+
 /** Names of the two loads. */
 export const FULL = 'full load';
 export const PACED = `${PER_SECOND}/s`;
@@ -61,14 +75,14 @@ interface Round extends SendResult {
 }
 
 /** How many steps {@link measureRelay} reports. */
-export function relaySteps({ nodes, rounds, peers = usualPeers }: RelayPlan): number {
-  return nodes.length * rounds * peers.length;
+export function relaySteps(plan: RelayPlan): number {
+  return plan.nodes.length * plan.rounds * peersOf(plan).length;
 }
 
 /** Measures every peer in turns, round by round, so that a slow minute of the machine falls on all of them. */
 export async function measureRelay(plan: RelayPlan, progress: Progress): Promise<RelayRow[]> {
   const rows: RelayRow[] = [];
-  const { peers = usualPeers } = plan;
+  const peers = peersOf(plan);
   for (const nodes of plan.nodes) {
     const rounds = new Map<string, Round[]>();
     for (let round = 1; round <= plan.rounds; round += 1) {
@@ -96,8 +110,9 @@ async function measureOnce(peer: Peer, nodes: number, plan: RelayPlan): Promise<
     const to = PAIRS + receiver(index, nodes, peer.oneHop ?? false);
     return { from: index, to, name: seats[to]?.user ?? '' };
   });
-  const callers = seats.map(({ url }) => ({ url }));
+  const callers = seats.map(({ user, url }) => ({ user, url }));
   await load.connect({ speech: peer.speech, callers, atOnce: 64, pairs });
+  await running.known?.(callers.length);
   const results = new Map<string, Round>();
   let before = { sent: 0, delivered: 0, lost: 0, doubled: 0, disordered: 0 };
   for (const [index, { name, load: how }] of loads.entries()) {

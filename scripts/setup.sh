@@ -2,8 +2,9 @@
 # setup.sh [PART...]  installs what the parts need, and is quiet about what is there already.
 #   npm         packages of the lock file, Node 24 among them       (run, and everything else)
 #   consul      the Consul binary, into .tools/consul               (test)
+#   nats        a NATS server, built by Go into .tools, to be measured against; left out where there is no Go (bench)
 #   redis, chromium, websockets, wrk   from Debian by apt-get       (test; wrk for the benches)
-# Without a PART: all of them.
+# Without a PART: all of them but nats.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -83,4 +84,15 @@ fi
 if wants consul && [ -z "${RINGWAY_TEST_CONSUL:-}" ] && [ ! -x .tools/consul/usr/bin/consul ]; then
   say 'Consul, from the Debian archive'
   scripts/get-consul.sh .tools/consul >&2
+fi
+
+if wants nats && [ ! -x .tools/nats-server ]; then
+  if ! command -v go >/dev/null; then
+    say 'no Go here: the benches run without NATS'
+  else
+    say 'NATS, built by Go (about a minute, once)'
+    mkdir -p .tools
+    GOBIN=$PWD/.tools go install github.com/nats-io/nats-server/v2@v2.15.3 >&2 ||
+      say 'Go could not build nats-server: the benches run without NATS'
+  fi
 fi

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { maskedText } from './frame.ts';
+import { NatsReader } from './nats.ts';
 import type { Speech } from './speech.ts';
 
 /** What becomes of a client. */
@@ -33,12 +34,20 @@ export class Client {
   readonly #speech: Speech;
   readonly #events: ClientEvents;
   readonly #answer: Buffer | undefined;
+  readonly #user: string;
   #state: 'upgrading' | 'open' | 'ready' | 'ended' = 'upgrading';
   #rest: Buffer | undefined;
   #pieces: Buffer[] = [];
+  readonly #nats: NatsReader | undefined;
 
-  constructor(index: number, url: string, speech: Speech, events: ClientEvents) {
+  constructor(
+    { index, url, user }: { readonly index: number; readonly url: string; readonly user: string },
+    speech: Speech,
+    events: ClientEvents,
+  ) {
     this.index = index;
+    this.#user = user;
+    this.#nats = speech.nats && this.#natsReader();
     this.#speech = speech;
     this.#events = events;
     this.#answer = speech.ping && maskedText(speech.ping[1]);
@@ -83,6 +92,19 @@ export class Client {
     this.#socket.destroy();
   }
 
+  #natsReader(): NatsReader {
+    return new NatsReader({
+      message: (bytes, start, end) => this.#events.data(this, bytes, start, end),
+      ping: () => this.#answer && this.send(this.#answer),
+      pong: () => {
+        if (this.#state === 'ready') return;
+        this.#state = 'ready';
+        this.#events.ready(this);
+      },
+      error: (line) => this.#fail(line),
+    });
+  }
+
   #fail(why: string): void {
     if (this.#state === 'ended') return;
     this.end();
@@ -106,7 +128,7 @@ export class Client {
       if (!status.startsWith('HTTP/1.1 101')) return this.#fail(status);
       at = end + CR_LF_TWICE.length;
       this.#state = 'open';
-      if (this.#speech.greeting !== undefined) this.send(maskedText(this.#speech.greeting));
+      if (this.#speech.greeting !== undefined) this.send(maskedText(this.#speech.greeting(this.#user)));
     }
     at = this.#frames(bytes, at);
     if (at < bytes.length && this.#state !== 'ended') this.#rest = Buffer.from(bytes.subarray(at));
@@ -140,6 +162,7 @@ export class Client {
       const code = end - start >= 2 ? bytes.readUInt16BE(start) : 1005;
       return this.#fail(`close ${code} ${bytes.toString('utf8', Math.min(start + 2, end), end)}`);
     }
+    if (kind === 2 && this.#nats) return this.#nats.read(bytes, start, end);
     if (kind !== 1) return;
     const speech = this.#speech;
     if (this.#state === 'ready') {

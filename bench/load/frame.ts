@@ -12,6 +12,7 @@ const ID_DIGITS = 14;
 /** The wire form of one sender's frames, made once: only digits are written into it for each message. */
 export class FrameTemplate {
   readonly #bytes: Buffer;
+  readonly #payloadAt: number;
   readonly #sequenceAt: number;
   readonly #idAt: number;
 
@@ -19,17 +20,29 @@ export class FrameTemplate {
     const digits = String(pair).padStart(PAIR_DIGITS, '0') + '0'.repeat(SEQUENCE_DIGITS);
     const data = `${(MARK.toString() + digits).padEnd(DATA_BYTES - 1, '.')}"`;
     const id = 'i'.repeat(ID_DIGITS);
-    this.#bytes = maskedText(speech.frame(to, data, id));
-    this.#sequenceAt = this.#bytes.indexOf(MARK) + MARK.length + PAIR_DIGITS;
-    this.#idAt = this.#bytes.indexOf(id);
-    if (this.#idAt >= 0) writeDigits(this.#bytes, this.#idAt, pair, PAIR_DIGITS);
+    const text = speech.frame(to, data, id);
+    this.#bytes = maskedText(text);
+    this.#payloadAt = this.#bytes.length - Buffer.byteLength(text);
+    this.#sequenceAt = this.#payloadAt + text.indexOf(MARK.toString()) + MARK.length + PAIR_DIGITS;
+    this.#idAt = text.indexOf(id) < 0 ? -1 : this.#payloadAt + text.indexOf(id);
+    if (this.#idAt >= 0) this.#write(this.#idAt, pair, PAIR_DIGITS);
   }
 
   /** The frame of one message; to be copied before the next is made. */
   make(sequence: number): Buffer {
-    writeDigits(this.#bytes, this.#sequenceAt, sequence, SEQUENCE_DIGITS);
-    if (this.#idAt >= 0) writeDigits(this.#bytes, this.#idAt + PAIR_DIGITS, sequence, SEQUENCE_DIGITS);
+    this.#write(this.#sequenceAt, sequence, SEQUENCE_DIGITS);
+    if (this.#idAt >= 0) this.#write(this.#idAt + PAIR_DIGITS, sequence, SEQUENCE_DIGITS);
     return this.#bytes;
+  }
+
+  /** Digits, masked as the rest of the frame is. */
+  #write(at: number, value: number, count: number): void {
+    let rest = value;
+    for (let i = at + count - 1; i >= at; i -= 1) {
+      const next = Math.floor(rest / 10);
+      this.#bytes[i] = (48 + rest - next * 10) ^ (MASK[(i - this.#payloadAt) & 3] ?? 0);
+      rest = next;
+    }
   }
 }
 
@@ -42,21 +55,16 @@ export function sequenceAt(bytes: Buffer, mark: number): number {
   return readDigits(bytes, mark + MARK.length + PAIR_DIGITS, SEQUENCE_DIGITS);
 }
 
-/** A text frame as clients must send it, masked by a key of zeros: the mask costs the server the same, and us nothing. */
+/** One for all frames, but none of zeros: a server that sees those need not take the mask off. */
+const MASK = Buffer.from([0x5a, 0x3c, 0xa7, 0xe1]);
+
+/** A text frame as clients must send it. */
 export function maskedText(text: string): Buffer {
   const payload = Buffer.from(text);
   const { length } = payload;
   const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from([0x81, ...size, 0, 0, 0, 0]), payload]);
-}
-
-function writeDigits(bytes: Buffer, at: number, value: number, count: number): void {
-  let rest = value;
-  for (let i = at + count - 1; i >= at; i -= 1) {
-    const next = Math.floor(rest / 10);
-    bytes[i] = 48 + rest - next * 10;
-    rest = next;
-  }
+  const masked = payload.map((byte, i) => byte ^ (MASK[i & 3] ?? 0));
+  return Buffer.concat([Buffer.from([0x81, ...size]), MASK, masked]);
 }
 
 function readDigits(bytes: Buffer, at: number, count: number): number {

@@ -2,6 +2,8 @@ import type { Lookup, SpeechName } from '../peers/peer.ts';
 
 /** A client that is to be connected. */
 export interface Caller {
+  /** Its name, for a speech in which it must say that. */
+  readonly user?: string;
   /** Where to open the socket; absent: asked for by `lookup`. */
   readonly url?: string;
   /** Value of the `authorization` header of the lookup. */

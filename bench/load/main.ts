@@ -55,7 +55,7 @@ async function connectAll({
       const caller = callers[index];
       const url = caller?.url ?? (await askOnce(worker, caller?.authorization ?? ''));
       await new Promise<void>((resolve) => {
-        const client = new Client(index, url, speeches[speech], events);
+        const client = new Client({ index, url, user: caller?.user ?? '' }, speeches[speech], events);
         clients[index] = client;
         ready.set(client, resolve);
         const look = setInterval(() => {

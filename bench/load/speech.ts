@@ -5,7 +5,9 @@ export interface Speech {
   /** Subprotocol to ask for. */
   readonly protocol?: string;
   /** What to send as soon as the socket is open. */
-  readonly greeting?: string;
+  readonly greeting?: (user: string) => string;
+  /** What comes in binary frames is NATS's own protocol: `ready`, `ping` and `refusal` are of that. */
+  readonly nats?: true;
   /** The frame that says that the client can be reached, by how it begins. */
   readonly ready: string;
   /** A frame that must be answered, and the answer; both begin and are whole. */
@@ -35,8 +37,15 @@ export const speeches: Readonly<Record<SpeechName, Speech>> = {
     ready: 'ready',
     frame: (to, data) => to.padEnd(NAME_BYTES) + data,
   },
+  nats: {
+    nats: true,
+    greeting: (user) => `CONNECT {"verbose":false,"pedantic":false}\r\nSUB ${user} 1\r\nPING\r\n`,
+    ready: 'PONG',
+    ping: ['PING', 'PONG\r\n'],
+    frame: (to, data) => `PUB ${to} ${data.length}\r\n${data}\r\n`,
+  },
   'socket.io': {
-    greeting: '40',
+    greeting: () => '40',
     ready: '40',
     ping: ['2', '3'],
     refusal: '44',

@@ -1,5 +1,5 @@
 /** How a peer's clients speak; see load/speech.ts. */
-export type SpeechName = 'plain' | 'socket.io' | 'ringway' | 'ringway-answered';
+export type SpeechName = 'plain' | 'nats' | 'socket.io' | 'ringway' | 'ringway-answered';
 
 /** One user that can connect. */
 export interface Seat {
@@ -37,6 +37,8 @@ export interface RunningPeer extends AsyncDisposable {
   readonly holders: readonly number[];
   /** That many users, the n-th on node n modulo the number of nodes; from the `skip`-th on, so that they are others. */
   seats(count: number, skip?: number): Promise<Seat[]>;
+  /** Waits until every node knows of so many clients, where a client is told that it can be reached before that. */
+  known?(clients: number): Promise<void>;
   /** Frames that nodes and brokers have sent each other for messages so far; absent where there are none. */
   frames?(): Promise<number>;
   /** That many users who ask for their URL themselves, where that is part of connecting. */

@@ -4,11 +4,18 @@ import { startCluster, startDevConsul, startRedis } from '@ringway/testkit';
 import { onCore } from '../support/proc.ts';
 import type { Peer, Seat, SpeechName } from './peer.ts';
 
+/** What differs between two measured Ringways. */
+interface Variant {
+  readonly log?: 'memory' | 'redis';
+  /** Another checkout whose Ringway it is. */
+  readonly root?: string;
+}
+
 /**
  * Ringway by its command: a locator and nodes, no TLS. Consul stands on the other core, uncounted; Redis, where the log is
  * in Redis, on that of the servers, and counts.
  */
-function ringwayPeer(name: string, speech: SpeechName, log: 'memory' | 'redis' = 'memory'): Peer {
+function ringwayPeer(name: string, speech: SpeechName, { log = 'memory', root }: Variant = {}): Peer {
   return {
     name,
     speech,
@@ -23,6 +30,9 @@ function ringwayPeer(name: string, speech: SpeechName, log: 'memory' | 'redis' =
         const cluster = await startCluster({
           nodes,
           consul,
+          // All of its processes start on one core.
+          startMs: 60_000,
+          ...(root !== undefined && { root }),
           prefix: onCore('server'),
           env: { RINGWAY_LOG_LEVEL: 'warn' },
           // One address and few users stand for many here.
@@ -84,9 +94,17 @@ function ringwayPeer(name: string, speech: SpeechName, log: 'memory' | 'redis' =
 
 export const ringway = ringwayPeer('Ringway', 'ringway');
 export const ringwayAnswered = ringwayPeer('Ringway, `published` answered', 'ringway-answered');
-export const ringwayRedis = ringwayPeer('Ringway, Redis log', 'ringway', 'redis');
+export const ringwayRedis = ringwayPeer('Ringway, Redis log', 'ringway', { log: 'redis' });
 export const ringwayRedisAnswered = ringwayPeer(
   'Ringway, Redis log, `published` answered',
   'ringway-answered',
-  'redis',
+  { log: 'redis' },
 );
+
+/** The two of another checkout, to see what a change is worth in one run. */
+export function ringwayOf(root: string): Peer[] {
+  return [
+    ringwayPeer(`Ringway of ${root}`, 'ringway', { root }),
+    ringwayPeer(`Ringway of ${root}, answered`, 'ringway-answered', { root }),
+  ];
+}

@@ -31,17 +31,30 @@ export async function startServer(script: string, ...args: readonly (string | nu
   }
 }
 
-/** Users `u0@0`, `u1@1`, … spread over servers that take anybody. */
-export function seatsOn(
-  servers: readonly Server[],
+/** Users `u0@0`, `u1@1`, … spread over servers, by their ports, that take anybody. */
+export function userSeats(
+  ports: readonly number[],
   [skip, count]: readonly [skip: number, count: number],
   path: (user: string) => string,
 ): Seat[] {
   return Array.from({ length: count }, (_, index) => {
-    const node = index % servers.length;
+    const node = index % ports.length;
     const user = `u${skip + index}@${node}`;
-    return { user, node, url: `ws://127.0.0.1:${servers[node]?.port}${path(encodeURIComponent(user))}` };
+    return { user, node, url: `ws://127.0.0.1:${ports[node]}${path(encodeURIComponent(user))}` };
   });
+}
+
+/** The same on servers of {@link startServer}. */
+export function seatsOn(
+  servers: readonly Server[],
+  which: readonly [skip: number, count: number],
+  path: (user: string) => string,
+): Seat[] {
+  return userSeats(
+    servers.map(({ port }) => port),
+    which,
+    path,
+  );
 }
 
 /** Ends processes at once: a bench has no more use for them. */

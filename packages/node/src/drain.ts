@@ -167,8 +167,8 @@ export class Drain {
     await sessions.closeAll('going_away', Math.max(0, Math.min(closeSpreadMs, deadline - now())));
     while (now() < deadline && !this.options.channelsClosed()) await delay(STEP_MS);
     logger.info(
-      { moved, closed: left, seconds: this.progress.seconds, channelsClosed: this.options.channelsClosed() },
-      'drained: all sessions have moved, or were asked to go elsewhere',
+      { moved, left, seconds: this.progress.seconds, channelsClosed: this.options.channelsClosed() },
+      'drained: all sessions have moved, or, as many as were left, were asked to go elsewhere',
     );
     this.finished.resolve();
     this.options.drained();

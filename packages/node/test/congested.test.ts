@@ -96,7 +96,8 @@ describe('while peers take less than they are given', () => {
       count: () => {},
     });
     for (const to of ['user:bob', { users: ['bob', 'carol'] }]) {
-      input.read(session, Buffer.from(JSON.stringify({ type: 'publish', to, data: 1 })), false);
+      const frame = Buffer.from(JSON.stringify({ type: 'publish', to, data: 1 }));
+      input.read(session, frame, 0, frame.length);
       expect(paused.splice(0)).toEqual([session]);
     }
     expect(router.taken).toHaveLength(2);

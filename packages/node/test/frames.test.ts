@@ -10,6 +10,7 @@ import {
   outcomeFrame,
   PING_FRAME,
   PONG_FRAME,
+  welcomeFrame,
 } from '../src/session/frames.ts';
 import { jsonToWire, quote } from '../src/text.ts';
 import { waitFor } from './support/cluster.ts';
@@ -63,6 +64,26 @@ describe('frames, as a WebSocket client reads them', () => {
       { type: 'ping' },
       { type: 'pong' },
     ]);
+  });
+
+  it('welcome each session with what is its own, and what is the node’s', async () => {
+    const ping = { intervalMs: 25_000, timeoutMs: 10_000 };
+    const limits = { frameBytes: 65_536, publishesPerSecond: 100 };
+    const position = { epoch: 'e.1', seq: 7 };
+    for (const nodeId of ['node-1', 'nöde "2"']) {
+      const node = { nodeId, ping, limits };
+      for (const userId of ['alice', 'Ägir "\\"', '😀']) {
+        const channel = `user:${userId}`;
+        const shown = { type: 'welcome', protocol: 1, nodeId, sessionId: 's.1', userId, channel, position };
+        const welcomes = [Number.POSITIVE_INFINITY, 1_700_000_000].map((expiresAt) =>
+          welcomeFrame(node, { id: 's.1', userId, expiresAt }, channel, position),
+        );
+        expect(await received(...welcomes)).toEqual([
+          { ...shown, ping, limits },
+          { ...shown, ping, limits, expiresAt: 1_700_000_000_000 },
+        ]);
+      }
+    }
   });
 
   it('of messages say what was meant, whatever stands in them', async () => {

@@ -83,7 +83,7 @@ describe('a node that is dialled', () => {
       ),
     );
     await waitFor(() => peer.control('readEnd').length === 1, 'the answers');
-    expect(peer.control('heartbeat')).toEqual([{ t: 'heartbeat', unheard: [], echo: false }]);
+    expect(peer.control('heartbeat')).toContainEqual({ t: 'heartbeat', unheard: [], echo: false });
     expect(peer.records).toContainEqual(
       expect.objectContaining({ kind: KIND.answer, correlation: 7, code: undefined, reached: 0 }),
     );
@@ -148,9 +148,16 @@ describe('a node that is dialled', () => {
     await again.answered;
     await second.closed;
     for (const link of [first, again]) {
-      link.socket.send(batch(encodeControl({ t: 'heartbeat', unheard: [], echo: true })));
-      await waitFor(() => link.control('heartbeat').length === 1, 'the echo');
+      link.socket.send(batch(encodeControl({ t: 'read', correlation: 9, channel: 'all', limit: 1 })));
+      await waitFor(() => link.control('readEnd').length === 1, 'the answer');
     }
+  });
+
+  it('makes itself heard by a peer that does not ask', async () => {
+    const peer = dial(peerHeaders(node, 'node-9'));
+    await peer.answered;
+    await waitFor(() => peer.control('heartbeat').length >= 2, 'two beats');
+    expect(peer.control('heartbeat')).toContainEqual({ t: 'heartbeat', unheard: [], echo: false });
   });
 
   it('gives a peer up that does not read, in bounded memory', async () => {

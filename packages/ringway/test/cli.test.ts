@@ -60,6 +60,8 @@ describe('a wrong command line ends with 2 and says what was expected', () => {
     [['dev', 'now'], /expected no arguments, got "now"/],
     [['route'], /route: expected USER, got nothing/],
     [['route', 'alice', '--locator', 'alice'], /--locator alice: expected a URL that begins with http:/],
+    [['drain'], /drain: expected NODE, got nothing/],
+    [['drain', 'node-1', '--cancel=now'], /--cancel: takes no value/],
     [['push', 'alice'], /push: expected USER JSON, got "alice"/],
     [['push', 'alice', 'hello'], /JSON "hello": expected JSON/],
     [['token', '--all'], /--all: expected only with --user/],
@@ -164,6 +166,9 @@ test.each([
 });
 
 test('a locator that is not there is told in a line', async () => {
+  const drain = await ringway(['drain', 'node-1', '--locator', 'http://127.0.0.1:1'], KEYS);
+  expect(drain.status).toBe(1);
+  expect(drain.err).toMatch(/^ringway drain: http:\/\/127\.0\.0\.1:1 does not answer: .+\n$/);
   const { status, err } = await ringway(['route', 'alice', '--locator', 'http://127.0.0.1:1']);
   expect(status).toBe(1);
   expect(err).toMatch(/^ringway route: http:\/\/127\.0\.0\.1:1 does not answer: .+\n$/);

@@ -138,6 +138,26 @@ describe('the commands against a cluster', () => {
     socket.close();
   });
 
+  test('drain: found by Consul, taken back while it lasts, by whoever has the keys', async () => {
+    const session = await stubbornSession('node-2');
+    const drained = ringway(['drain', 'node-2', '--consul']);
+    await waitFor(async () => (await ringway(['ring', '--locator', internalUrl])).out.includes('1 of 2'), {
+      message: 'node-2 is out of the ring',
+    });
+    const cancelled = await ringway(['drain', 'node-2', '--cancel', '--consul']);
+    expect(cancelled).toEqual({ status: 0, out: 'node-2 serves again, with 1 sessions\n', err: '' });
+    const { status, out, err } = await drained;
+    expect({ status, err }).toEqual({
+      status: 1,
+      err: 'ringway drain: node-2 serves again: the drain was cancelled\n',
+    });
+    expect(out).toMatch(/^node-2 draining: 0 moved, 1 left, \S+ s of 25 s\n/);
+    await waitFor(async () => (await ringway(['ring', '--locator', internalUrl])).out.includes('2 of 2'), {
+      message: 'node-2 is in the ring again',
+    });
+    session.close();
+  });
+
   test('by curl alone: token, /owner, POST /publish', async () => {
     const { out } = await ringway(['token', '--sub', 'billing']);
     const owner = await fetch(`${internalUrl}/owner?userId=bob`, {
@@ -189,6 +209,20 @@ describe('the commands against a cluster', () => {
     }
   });
 });
+
+/** A session on this node that does not go when it is told to. */
+async function stubbornSession(nodeId: string): Promise<WebSocket> {
+  for (let i = 0; ; i++) {
+    const { out } = await ringway(['route', `user-${i}`, '--locator', publicUrl, '--json']);
+    const answer = JSON.parse(out) as { readonly nodeId: string; readonly url: string };
+    if (answer.nodeId !== nodeId) continue;
+    const socket = new WebSocket(answer.url);
+    const welcome = Promise.withResolvers<void>();
+    socket.addEventListener('message', () => welcome.resolve());
+    await welcome.promise;
+    return socket;
+  }
+}
 
 /** The home of a user, and its process. */
 async function ownerOf(user: string): Promise<[string, RunningProcess | undefined]> {

@@ -15,6 +15,8 @@ export interface ProcessSpec {
   /** PEM authority by which its https is trusted. */
   readonly ca?: string;
   readonly command: readonly string[];
+  /** How long it may take to be ready, in milliseconds; 20,000 by default. */
+  readonly startMs?: number;
   /** The same at every start. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -77,7 +79,7 @@ export class ClusterProcess implements AsyncDisposable {
         if (!running.running) return 'ended';
         return (await this.fetch('internal', '/readyz')).ok && 'ready';
       },
-      { message: `${this.id} to be ready`, timeout: 20_000, interval: 30 },
+      { message: `${this.id} to be ready`, timeout: this.#spec.startMs ?? 20_000, interval: 30 },
     ).catch((error: unknown) => {
       throw new Error(`${this.id} is not ready:\n${running.output}`, { cause: error });
     });

@@ -38,6 +38,10 @@ export interface ClusterOptions {
   readonly peerAddress?: (nodeId: string, internalPort: number) => Promise<string>;
   /** Put before each command, such as `['taskset', '-c', '0']`. */
   readonly prefix?: readonly string[];
+  /** Another checkout of this repository, installed, whose sources run; this one by default. */
+  readonly root?: string;
+  /** How long a process may take to be ready, and then the cluster to settle, in milliseconds; 20,000 by default. */
+  readonly startMs?: number;
 }
 
 /** What a caller's token says. */
@@ -127,7 +131,7 @@ export class Cluster implements AsyncDisposable {
    * Waits until every locator and node that runs has exactly the nodes that run in its ring, and every node a link to
    * each of its peers.
    */
-  async settled(timeout = 20_000): Promise<void> {
+  async settled(timeout = this.#options.startMs ?? 20_000): Promise<void> {
     const nodes = this.nodes.filter((node) => node.running);
     const expected = nodes.map((node) => node.id);
     const ring = async (locator: ClusterProcess): Promise<string | true> => {
@@ -212,7 +216,7 @@ export class Cluster implements AsyncDisposable {
     const number = this.#added[kind];
     const id = env['RINGWAY_NODE_ID'] ?? `${kind}-${number}`;
     const [publicPort = 0, internalPort = 0] = await freePorts(2);
-    const { ca, internalTls = false, prefix = [] } = this.#options;
+    const { ca, internalTls = false, prefix = [], root = ROOT, startMs } = this.#options;
     const certificate = await ca?.issue(`${kind}-${publicPort}`);
     const peerAddress = kind === 'node' ? await this.#options.peerAddress?.(id, internalPort) : undefined;
     const made = new ClusterProcess({
@@ -222,12 +226,13 @@ export class Cluster implements AsyncDisposable {
       publicUrl: `${certificate ? 'https' : 'http'}://127.0.0.1:${publicPort}`,
       internalUrl: `${certificate && internalTls ? 'https' : 'http'}://127.0.0.1:${internalPort}`,
       ...(ca && { ca: ca.ca }),
+      ...(startMs !== undefined && { startMs }),
       command: [
         ...prefix,
         process.execPath,
         '--conditions=@ringway/source',
         '--no-warnings',
-        join(ROOT, 'packages/ringway/src/main.ts'),
+        join(root, 'packages/ringway/src/main.ts'),
         kind,
       ],
       env: {

@@ -5,15 +5,15 @@ const FULL = 128 * 1024;
 
 /**
  * Gathers the records of one turn of the event loop and hands them on as one message: at load the price of a write, a
- * frame and a wake-up on the other side is shared by all of them.
+ * frame and a wake-up on the other side is shared by all of them. A batch is wire text.
  */
 export class BatchWriter {
   private readonly checksum: () => string;
-  private readonly send: (batch: Buffer<ArrayBuffer>) => void;
+  private readonly send: (batch: string) => void;
   private text = '';
   private scheduled = false;
 
-  constructor(checksum: () => string, send: (batch: Buffer<ArrayBuffer>) => void) {
+  constructor(checksum: () => string, send: (batch: string) => void) {
     this.checksum = checksum;
     this.send = send;
   }
@@ -34,7 +34,7 @@ export class BatchWriter {
 
   flush(): void {
     if (this.text === '') return;
-    const batch = Buffer.from(batchHeader(this.checksum()) + this.text, 'latin1');
+    const batch = batchHeader(this.checksum()) + this.text;
     this.text = '';
     this.send(batch);
   }

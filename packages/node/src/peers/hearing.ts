@@ -61,10 +61,15 @@ export class Hearing {
     else ear.unheard = undefined;
   }
 
-  /** A member's word on whom it does not hear. Counts while it is heard itself. */
-  reported(id: string, unheard: readonly string[]): void {
+  /** A member's word on whom it does not hear. Counts while it is heard itself. @returns whether it says anything new. */
+  reported(id: string, unheard: readonly string[]): boolean {
     const ear = this.ears.get(id);
-    if (ear) ear.unheard = new Set(unheard);
+    if (!ear) return false;
+    const before = ear.unheard;
+    // what it repeats at every beat is not worth a set
+    if (before?.size === unheard.length && unheard.every((one) => before.has(one))) return false;
+    ear.unheard = new Set(unheard);
+    return true;
   }
 
   /** Whom I do not hear: what a heartbeat carries. */

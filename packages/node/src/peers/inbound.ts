@@ -1,4 +1,7 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { FrameReader, OPCODE } from '../socket/frame-reader.ts';
+import { binaryFrame } from '../socket/framing.ts';
 import { Backlog } from './backlog.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { decodeBatch, encodeControl, PeerFormatError, type PeerRecord } from './wire.ts';
@@ -11,6 +14,7 @@ export interface InboundContext {
   /** The peer gives a link up on which it hears nothing for so long; it makes itself heard three times as often. */
   readonly silentMs: number;
   readonly maxWaitingBytes: number;
+  readonly maxFrameBytes: number;
   onRecord(link: Inbound, record: PeerRecord): void;
   onChecksum(checksum: string): void;
   onDown(link: Inbound): void;
@@ -32,7 +36,13 @@ export class Inbound {
   private alive = true;
   private heardAt: number;
 
-  constructor(nodeId: string, incarnation: string, socket: WebSocket, context: InboundContext) {
+  constructor(
+    nodeId: string,
+    incarnation: string,
+    socket: WebSocket,
+    stream: Duplex,
+    context: InboundContext,
+  ) {
     this.heardAt = context.now();
     this.nodeId = nodeId;
     this.incarnation = incarnation;
@@ -42,7 +52,7 @@ export class Inbound {
       () => context.checksum(),
       (batch) => {
         if (socket.readyState !== socket.OPEN) return;
-        socket.send(batch);
+        stream.write(binaryFrame(batch), 'latin1');
         // a holder that lags so far leaves the live stream: it comes back by itself and reads on from the log
         if (socket.bufferedAmount > context.maxWaitingBytes) {
           context.refused('the peer does not read', nodeId);
@@ -51,8 +61,15 @@ export class Inbound {
       },
     );
     socket.on('message', (data: Buffer, isBinary) => this.receive(data, isBinary));
+    const { maxFrameBytes: maxBytes } = context;
+    new FrameReader(stream, socket, this, { opcode: OPCODE.binary, masked: true, maxBytes });
     socket.on('close', () => this.down());
     socket.on('error', () => this.close());
+  }
+
+  /** A binary message came in. */
+  received(bytes: Buffer, start: number, end: number): void {
+    this.receive(bytes.subarray(start, end), true);
   }
 
   greet(nodeId: string, incarnation: string, proof: string): void {

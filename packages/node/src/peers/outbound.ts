@@ -100,9 +100,14 @@ export class Outbound {
     return true;
   }
 
-  heartbeat(unheard: readonly string[]): void {
+  /**
+   * Tells whom this node does not hear. The peer makes itself heard on this link at its own beats; an answer, which would
+   * wake both once more, is asked for only when it has not for as long as `quietMs`.
+   */
+  heartbeat(unheard: readonly string[], quietMs: number): void {
     if (!this.greeted) return;
-    this.writer.add(encodeControl({ t: 'heartbeat', unheard, echo: true }));
+    const echo = this.context.now() - this.heardAt >= quietMs;
+    this.writer.add(encodeControl({ t: 'heartbeat', unheard, echo }));
   }
 
   /** Gives the link up when nothing was heard for the link timeout; no packet need come back for that. */
@@ -128,7 +133,7 @@ export class Outbound {
     this.heardAt = this.context.now();
     try {
       if (typeof data === 'string') throw new PeerFormatError('a text message');
-      const batch = decodeBatch(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+      const batch = decodeBatch(asBuffer(data));
       let open = this.greeted;
       for (const record of batch.records) {
         if (this.greeted) this.context.onRecord(this, record);
@@ -158,4 +163,8 @@ export class Outbound {
     this.greeted = true;
     this.context.onOpen(this);
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -15,6 +15,7 @@ import { refuse } from '../http/refuse.ts';
 import { Hearing } from './hearing.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
+import { PeerSocket } from './peer-socket.ts';
 import { encodeControl, type PeerRecord } from './wire.ts';
 
 /** Who uses the links: the router. */
@@ -142,7 +143,7 @@ export class Peers {
     }
     // said at once: whoever has this ring too may be sent sessions
     const unheard = this.hearing.unheard();
-    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    for (const link of this.outbound.values()) link.heartbeat(unheard, 0);
     this.settle();
   }
 
@@ -202,11 +203,12 @@ export class Peers {
       // a node dials once: it has given up the link that it had, even where no sign of that has come
       for (const before of [...this.inbound])
         if (before.nodeId === nodeId && before.incarnation === incarnation) before.close();
-      const link = new Inbound(nodeId, incarnation, ws, {
+      const link = new Inbound(nodeId, incarnation, ws, socket, {
         checksum: this.options.checksum,
         now: this.options.now,
         silentMs,
         maxWaitingBytes: this.options.maxWaitingBytes,
+        maxFrameBytes: this.options.maxFrameBytes,
         onRecord: (from, record) => this.request(from, record),
         onChecksum: (checksum) => {
           const own = this.outbound.get(nodeId);
@@ -235,11 +237,11 @@ export class Peers {
 
   private request(from: Inbound, record: PeerRecord): void {
     if ('control' in record && record.control.t === 'heartbeat') {
-      this.hearing.reported(from.nodeId, record.control.unheard);
+      const news = this.hearing.reported(from.nodeId, record.control.unheard);
       if (record.control.echo) {
         from.send(encodeControl({ t: 'heartbeat', unheard: this.hearing.unheard(), echo: false }));
       }
-      this.settle();
+      if (news) this.settle();
     } else this.user?.onRequest(from, record);
   }
 
@@ -253,7 +255,10 @@ export class Peers {
     for (const link of [...this.links()]) link.checkAlive();
     for (const link of [...this.inbound]) link.checkAlive();
     const unheard = this.hearing.unheard();
-    for (const link of this.links()) link.heartbeat(unheard);
+    for (const link of this.links()) link.heartbeat(unheard, this.options.linkTimeoutMs / 3);
+    // on the links that the others have dialled too, so that they need not ask: a beat wakes a peer once, and nobody else
+    const record = encodeControl({ t: 'heartbeat', unheard, echo: false });
+    for (const link of this.inbound) link.send(record);
     this.settle();
   }
 
@@ -261,7 +266,7 @@ export class Peers {
   private changed(id: string, hears: boolean): void {
     this.hearing.heard(id, hears);
     const unheard = this.hearing.unheard();
-    for (const link of this.outbound.values()) link.heartbeat(unheard);
+    for (const link of this.outbound.values()) link.heartbeat(unheard, 0);
     this.settle();
   }
 
@@ -300,8 +305,7 @@ export class Peers {
       },
       onRecord: (link, record) => {
         if ('control' in record && record.control.t === 'heartbeat') {
-          this.hearing.reported(link.member.id, record.control.unheard);
-          this.settle();
+          if (this.hearing.reported(link.member.id, record.control.unheard)) this.settle();
         } else this.user?.onReply(link, record);
       },
       onChecksum: (checksum) => this.compare(checksum),
@@ -327,13 +331,14 @@ export class Peers {
       [TIMEOUT_HEADER]: String(linkTimeoutMs),
     };
     if (connect) return connect(url, headers);
-    return new WebSocket(url, {
+    const socket = new WebSocket(url, {
       headers,
       perMessageDeflate: false,
       generateMask: noMask,
       maxPayload: maxFrameBytes,
       ...(ca === undefined ? {} : { ca }),
     });
+    return new PeerSocket(socket, maxFrameBytes);
   }
 }
 

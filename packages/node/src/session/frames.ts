@@ -1,40 +1,49 @@
-import { ERRORS, type ErrorCode, type Position, type ServerFrame } from '@ringway/protocol';
+import {
+  ERRORS,
+  type ErrorCode,
+  type Position,
+  type ServerFrame,
+  type WelcomeFrame,
+} from '@ringway/protocol';
 import type { Delivery, Outcome } from '../router/port.ts';
+import { textFrame } from '../socket/framing.ts';
 import { jsonToWire, quote } from '../text.ts';
 
-/**
- * Frames for clients as wire text, WebSocket header included: one final, unmasked text frame (RFC 6455, 5.2). Built as one
- * string, a message for a thousand sessions is framed once, and what a session gets in one turn of the event loop goes out
- * in one write.
- */
-function framed(payload: string): string {
-  const { length } = payload;
-  if (length < 126) return String.fromCharCode(0x81, length) + payload;
-  if (length < 65_536) return String.fromCharCode(0x81, 126, length >>> 8, length & 255) + payload;
-  const high = Math.floor(length / 0x1_0000_0000);
-  return (
-    String.fromCharCode(
-      0x81,
-      127,
-      0,
-      0,
-      (high >>> 8) & 255,
-      high & 255,
-      (length >>> 24) & 255,
-      (length >>> 16) & 255,
-      (length >>> 8) & 255,
-      length & 255,
-    ) + payload
-  );
-}
+// Frames for clients, as wire text: a message for a thousand sessions is framed once.
 
 /** Any frame, from its object. */
 export function frame(value: ServerFrame): string {
-  return framed(jsonToWire(value));
+  return textFrame(jsonToWire(value));
 }
 
 function positionText(position: Position): string {
   return `{"epoch":"${position.epoch}","seq":${position.seq}}`;
+}
+
+/** What all welcomes of a node have in common, before and behind what is the session's own. */
+const welcomes = new WeakMap<WelcomeParts, readonly [head: string, tail: string]>();
+
+/** What a node tells every session. */
+export type WelcomeParts = Pick<WelcomeFrame, 'nodeId' | 'ping' | 'limits'>;
+
+/** The `welcome` frame. */
+export function welcomeFrame(
+  node: WelcomeParts,
+  { id, userId, expiresAt }: { readonly id: string; readonly userId: string; readonly expiresAt: number },
+  channel: string,
+  position: Position,
+): string {
+  let common = welcomes.get(node);
+  if (!common) {
+    const { nodeId, ping, limits } = node;
+    const head = jsonToWire({ type: 'welcome', protocol: 1, nodeId }).slice(0, -1);
+    common = [`${head},"sessionId":`, `,${jsonToWire({ ping, limits }).slice(1, -1)}`];
+    welcomes.set(node, common);
+  }
+  const [head, tail] = common;
+  const own = `${quote(id)},"userId":${quote(userId)},"channel":${quote(channel)},"position":${positionText(position)}`;
+  const right = expiresAt === Number.POSITIVE_INFINITY ? '' : `,"expiresAt":${expiresAt * 1000}`;
+  return textFrame(`${head}${own}${tail}${right}}`);
 }
 
 /** What stands before the numbers of a position, by epoch: nearly all messages in a row are of one epoch. */
@@ -51,7 +60,7 @@ export function messageHead(channel: string): string {
 export function messageFrame(begin: string, delivery: Delivery): string {
   const { id, from, data, position, previous } = delivery;
   const head = begin + id;
-  if (!position || !previous) return framed(`${head},"from":${from},"data":${data}}`);
+  if (!position || !previous) return textFrame(`${head},"from":${from},"data":${data}}`);
   if (position.epoch !== lastEpoch) {
     lastEpoch = position.epoch;
     positionHead = `,"position":{"epoch":"${lastEpoch}","seq":`;
@@ -59,7 +68,7 @@ export function messageFrame(begin: string, delivery: Delivery): string {
   }
   const before =
     previous.epoch === lastEpoch ? previousHead : `},"previous":{"epoch":"${previous.epoch}","seq":`;
-  return framed(
+  return textFrame(
     `${head}${positionHead}${position.seq}${before}${previous.seq}},"from":${from},"data":${data}}`,
   );
 }
@@ -69,7 +78,7 @@ export function outcomeFrame(id: string, outcome: Outcome): string {
   if (outcome.kind === 'failed') return errorFrame(outcome.code, ERRORS[outcome.code].means, id);
   const position = outcome.position ? `,"position":${positionText(outcome.position)}` : '';
   const duplicate = outcome.duplicate ? ',"duplicate":true' : '';
-  return framed(`{"type":"published","id":${id}${position},"reached":${outcome.reached}${duplicate}}`);
+  return textFrame(`{"type":"published","id":${id}${position},"reached":${outcome.reached}${duplicate}}`);
 }
 
 /** The answer to a publish to a list: one result for each user, in order. */
@@ -90,7 +99,7 @@ export function listFrame(id: string, users: readonly string[], outcomes: readon
       ...(duplicate ? { duplicate } : {}),
     };
   });
-  return framed(`{"type":"published","id":${id},"reached":${reached},"results":${jsonToWire(results)}}`);
+  return textFrame(`{"type":"published","id":${id},"reached":${reached},"results":${jsonToWire(results)}}`);
 }
 
 /** An `error` frame; `id` is a JSON string on the wire. */
@@ -104,7 +113,7 @@ export function errorFrame(
   const answers = id === undefined ? '' : `,"id":${id}`;
   const channel = more.channel === undefined ? '' : `,"channel":${quote(more.channel)}`;
   const after = more.retryAfterMs === undefined ? '' : `,"retryAfterMs":${more.retryAfterMs}`;
-  return framed(
+  return textFrame(
     `{"type":"error"${answers}${channel},"code":"${code}","message":${quote(message)},"retryable":${retryable}${after}}`,
   );
 }

@@ -16,7 +16,9 @@ export interface SessionHost {
   wallClock(): number;
   /** The present tick of the ping wheel. */
   tick(): number;
-  received(session: Session, data: Buffer, isBinary: boolean): void;
+  /** A text frame came in: from `start` to `end`. */
+  received(session: Session, bytes: Buffer, start: number, end: number): void;
+  receivedBinary(session: Session): void;
   /** Its connection is gone; `left`: the client has said goodbye. */
   ended(session: Session, left: boolean): void;
   close(session: Session, name: CloseName): void;

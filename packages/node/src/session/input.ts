@@ -58,18 +58,13 @@ export class Input {
   }
 
   /** One WebSocket message of a welcomed session. Whatever it holds, it is answered or obeyed; nothing is thrown. */
-  read(session: Session, data: Buffer, isBinary: boolean): void {
+  read(session: Session, bytes: Buffer, start: number, end: number): void {
     session.heard();
-    if (isBinary)
-      return this.refuse(
-        session,
-        'bad_frame',
-        'a binary message; expected a text message with a JSON object',
-      );
     const { fields } = this;
-    const failure = scanFields(data.toString('latin1'), fields);
+    const failure = scanFields(bytes.toString('latin1', start, end), fields);
     // beyond ASCII only strings can be; outside of them the scanner has refused it
-    if (fields.beyondAscii && !isUtf8(data)) return this.refuse(session, 'bad_frame', 'not valid UTF-8');
+    if (fields.beyondAscii && !isUtf8(bytes.subarray(start, end)))
+      return this.refuse(session, 'bad_frame', 'not valid UTF-8');
     if (failure) return this.refuse(session, 'bad_frame', failure.message);
     switch (fields.get('type')) {
       case '"publish"':
@@ -97,6 +92,11 @@ export class Input {
           `no frame has the type ${fields.get('type')?.slice(0, 64)}`,
         );
     }
+  }
+
+  refuseBinary(session: Session): void {
+    session.heard();
+    this.refuse(session, 'bad_frame', 'a binary message; expected a text message with a JSON object');
   }
 
   private publish(session: Session): void {

@@ -1,14 +1,8 @@
 import type { Duplex } from 'node:stream';
-import {
-  type Capabilities,
-  CLOSE,
-  type CloseName,
-  type Position,
-  type WelcomeFrame,
-} from '@ringway/protocol';
+import { type Capabilities, CLOSE, type CloseName, type Position } from '@ringway/protocol';
 import type { WebSocket } from 'ws';
 import type { LocalChannel } from '../hub/local-channel.ts';
-import { frame, PING_FRAME } from './frames.ts';
+import { PING_FRAME, welcomeFrame } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { Rate } from './rate.ts';
 
@@ -94,20 +88,7 @@ export class Session {
 
   welcome(channel: LocalChannel, position: Position): void {
     this.state = 'open';
-    const { host } = this;
-    const welcome: WelcomeFrame = {
-      type: 'welcome',
-      protocol: 1,
-      nodeId: host.nodeId,
-      sessionId: this.id,
-      userId: this.userId,
-      channel: channel.name,
-      position,
-      ping: host.ping,
-      limits: host.limits,
-      ...(this.expiresAt === Infinity ? {} : { expiresAt: this.expiresAt * 1000 }),
-    };
-    this.send(frame(welcome));
+    this.send(welcomeFrame(this.host, this, channel.name, position));
   }
 
   ping(): void {
@@ -116,6 +97,11 @@ export class Session {
 
   heard(): void {
     this.heardTick = this.host.tick();
+  }
+
+  /** A text frame came in. */
+  received(bytes: Buffer, start: number, end: number): void {
+    this.host.received(this, bytes, start, end);
   }
 
   /** Bytes that the client has not taken yet. */

@@ -14,6 +14,7 @@ import { Hub } from '../hub/hub.ts';
 import type { Tally } from '../metrics.ts';
 import type { Router } from '../router/port.ts';
 import type { NodeSettings } from '../settings.ts';
+import { type FrameKind, FrameReader, OPCODE } from '../socket/frame-reader.ts';
 import { quote } from '../text.ts';
 import { Expiry } from './expiry.ts';
 import { Flusher } from './flusher.ts';
@@ -81,6 +82,7 @@ export class Sessions implements SessionHost {
   private readonly wheel: PingWheel;
   private readonly expiry: Expiry;
   private readonly caps = new Map<string, Capabilities>();
+  private readonly frames: FrameKind;
   private count = 0;
   private ids = 0;
   private readonly byUser = new Map<string, Session | Session[]>();
@@ -100,6 +102,7 @@ export class Sessions implements SessionHost {
     this.ping = { intervalMs: settings.pingInterval, timeoutMs: settings.pingTimeout };
     this.limits = { frameBytes: settings.frameBytes, publishesPerSecond: settings.publishesPerSecond };
     this.maxWaitingBytes = settings.waitingBytes;
+    this.frames = { opcode: OPCODE.text, masked: true, maxBytes: settings.frameBytes };
     this.expiry = new Expiry(options.wallClock() / 1000);
     this.hub = new Hub(options.router, {
       onKick: (channel, banSeconds) => this.kick(channel, banSeconds),
@@ -237,6 +240,7 @@ export class Sessions implements SessionHost {
     });
     (socket as SessionSocket)[SESSION] = session;
     socket.on('message', onMessage);
+    new FrameReader(stream, socket, session, this.frames);
     socket.on('close', onClose);
     this.add(session);
     const own = this.hub.subscribe(channel, {
@@ -256,8 +260,13 @@ export class Sessions implements SessionHost {
   }
 
   /** A frame came in. */
-  received(session: Session, data: Buffer, isBinary: boolean): void {
-    if (session.state === 'open') this.input.read(session, data, isBinary);
+  received(session: Session, bytes: Buffer, start: number, end: number): void {
+    if (session.state === 'open') this.input.read(session, bytes, start, end);
+  }
+
+  /** A binary frame came in: none is taken. */
+  receivedBinary(session: Session): void {
+    if (session.state === 'open') this.input.refuseBinary(session);
   }
 
   /** The connection of a session is gone. */
@@ -389,7 +398,8 @@ export class Sessions implements SessionHost {
 // Shared by all sockets: a closure for each would cost more than the session's own fields.
 function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   const session = (this as SessionSocket)[SESSION];
-  session?.host.received(session, data as Buffer, isBinary);
+  if (isBinary) session?.host.receivedBinary(session);
+  else session?.received(data as Buffer, 0, (data as Buffer).length);
 }
 
 function onClose(this: WebSocket, code: number): void {

@@ -65,7 +65,7 @@ export class ScriptedSocket implements SocketLike {
   }
 
   send(data: string | Uint8Array): void {
-    for (const record of decodeBatch(Buffer.from(data as Uint8Array)).records) {
+    for (const record of decodeBatch(Buffer.from(data as string, 'latin1')).records) {
       if (record.kind === KIND.publish || record.kind === KIND.list) this.peer.take(this, record);
       else if (record.kind === KIND.control && record.control.t === 'heartbeat') this.peer.heartbeat(this);
       else if (record.kind === KIND.control && record.control.t === 'sync')

@@ -29,6 +29,8 @@ export class TestHost implements SessionHost {
 
   received(): void {}
 
+  receivedBinary(): void {}
+
   ended(session: Session): void {
     session.ended();
   }
