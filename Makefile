@@ -2,7 +2,7 @@
 node := node_modules/.bin/node --conditions=@ringway/source
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit e2e bench build clean setup
+.PHONY: help run test lint types unit e2e chaos bench build clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ unit: ## unit, property and conformance tests
 e2e: ## end-to-end tests over real processes
 	@scripts/setup.sh
 	@npm run --silent e2e
+
+chaos: ## processes killed, frozen and parted at random: make chaos SECONDS=600 SEED=42 LOG=redis
+	@scripts/setup.sh npm consul redis
+	@npm run --silent chaos -- --seconds "$(SECONDS)" --seed "$(SEED)" --log "$(LOG)" $(CHAOS)
 
 bench: ## the benches, with their peers in the same run
 	@scripts/setup.sh npm consul redis wrk nats

@@ -32,6 +32,7 @@ step types 120 npm run --silent types
 step unit 420 $(vitest unit)
 # shellcheck disable=SC2046
 step e2e 480 $(vitest e2e)
+step chaos 240 npm run --silent chaos -- --seconds 45 --seed 7 --homes
 step bench 300 npm run --silent bench -- --short
 
 printf '\n'

@@ -12,12 +12,15 @@ import {
   type TestCa,
 } from '@ringway/testkit';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import { PeerNetwork } from './peer-network.ts';
 import { Person, type PersonOptions } from './person.ts';
 import { RawSocket } from './raw-socket.ts';
 
 export interface StageOptions extends Pick<ClusterOptions, 'env' | 'nodeEnv' | 'locatorEnv'> {
   /** Settings of single nodes, by id. */
   readonly envOf?: Readonly<Record<string, Env>>;
+  /** Peers reach each other through a {@link PeerNetwork}, for which internal listeners speak plain HTTP; false by default. */
+  readonly parting?: boolean;
 }
 
 const NODES = ['node-1', 'node-2', 'node-3'];
@@ -31,12 +34,15 @@ export class Stage {
   readonly cluster: Cluster;
   /** For files of this run; removed with it. */
   readonly folder: string;
+  /** What parts nodes, where the stage was set with `parting`. */
+  readonly network: PeerNetwork;
   readonly #before = getCACertificates('default');
   readonly #people: Person[] = [];
   readonly #sockets: RawSocket[] = [];
 
-  constructor(ca: TestCa, cluster: Cluster, folder: string) {
+  constructor(ca: TestCa, cluster: Cluster, network: PeerNetwork, folder: string) {
     this.ca = ca;
+    this.network = network;
     this.cluster = cluster;
     this.folder = folder;
     setDefaultCACertificates([...this.#before, ca.ca]);
@@ -102,6 +108,7 @@ export class Stage {
   async end(): Promise<void> {
     setDefaultCACertificates(this.#before);
     await this.cluster[Symbol.asyncDispose]();
+    await this.network[Symbol.asyncDispose]();
     await this.ca[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -114,11 +121,20 @@ export function useStage(
   let stage: Stage | undefined;
   beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ringway-e2e-'));
-    const { envOf = {}, ...rest } = typeof options === 'function' ? await options(folder) : options;
+    const {
+      envOf = {},
+      parting = false,
+      ...rest
+    } = typeof options === 'function' ? await options(folder) : options;
     const ca = await createTestCa();
     const env = { RINGWAY_LOG_LEVEL: 'debug', ...rest.env };
-    const cluster = await startCluster({ ...rest, env, ca, internalTls: true, locators: 2, nodes: 0 });
-    stage = new Stage(ca, cluster, folder);
+    const network = new PeerNetwork();
+    const cluster = await startCluster({
+      ...rest,
+      ...(parting && { peerAddress: (id: string, port: number) => network.front(id, port) }),
+      ...{ env, ca, internalTls: !parting, locators: 2, nodes: 0 },
+    });
+    stage = new Stage(ca, cluster, network, folder);
     await Promise.all(NODES.map((id) => cluster.addNode({ RINGWAY_NODE_ID: id, ...envOf[id] })));
     await stage.settled();
   });

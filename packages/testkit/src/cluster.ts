@@ -31,6 +31,11 @@ export interface ClusterOptions {
   readonly env?: Env;
   readonly nodeEnv?: Env;
   readonly locatorEnv?: Env;
+  /**
+   * Gives the address under which peers and backends are to reach a node's internal listener, when that is not straight:
+   * that of a proxy. Consul and the tests go straight all the same.
+   */
+  readonly peerAddress?: (nodeId: string, internalPort: number) => Promise<string>;
   /** Put before each command, such as `['taskset', '-c', '0']`. */
   readonly prefix?: readonly string[];
   /** Another checkout of this repository, installed, whose sources run; this one by default. */
@@ -213,6 +218,7 @@ export class Cluster implements AsyncDisposable {
     const [publicPort = 0, internalPort = 0] = await freePorts(2);
     const { ca, internalTls = false, prefix = [], root = ROOT, startMs } = this.#options;
     const certificate = await ca?.issue(`${kind}-${publicPort}`);
+    const peerAddress = kind === 'node' ? await this.#options.peerAddress?.(id, internalPort) : undefined;
     const made = new ClusterProcess({
       kind,
       number,
@@ -258,6 +264,10 @@ export class Cluster implements AsyncDisposable {
               RINGWAY_CHECK_SKIP_VERIFY: '1',
             }),
           }),
+        ...(peerAddress !== undefined && {
+          RINGWAY_INTERNAL_URL: peerAddress,
+          RINGWAY_CHECK_URL: `http://127.0.0.1:${internalPort}/healthz`,
+        }),
         ...this.#options.env,
         ...env,
       },
