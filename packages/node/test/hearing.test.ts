@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Hearing } from '../src/peers/hearing.ts';
 
 const GRACE = 1_000;
@@ -13,9 +13,14 @@ function member(id: string, incarnation = 'i1'): { id: string; incarnation: stri
   return { id, incarnation };
 }
 
+/** Members that see another ring than the node. */
+const elsewhere = new Set<string>();
+const agrees = (id: string): boolean => !elsewhere.has(id);
+afterEach(() => elsewhere.clear());
+
 /** A node that sees these members and hears all of them. */
 function listening(ids: readonly string[], clock = new Clock()): Hearing {
-  const hearing = new Hearing({ selfId: 'me', graceMs: GRACE, now: clock.now });
+  const hearing = new Hearing({ selfId: 'me', graceMs: GRACE, agrees, now: clock.now });
   hearing.setMembers(['me', ...ids].map((id) => member(id)));
   for (const id of ids) hearing.heard(id, true);
   for (const id of ids) hearing.reported(id, []);
@@ -71,7 +76,7 @@ describe('who is down', () => {
 
   it('gives who was never heard its time, and who was heard once none', () => {
     const clock = new Clock();
-    const hearing = new Hearing({ selfId: 'me', graceMs: GRACE, now: clock.now });
+    const hearing = new Hearing({ selfId: 'me', graceMs: GRACE, agrees, now: clock.now });
     hearing.setMembers([member('a'), member('b')]);
     hearing.settle();
     expect([...hearing.down]).toEqual([]);
@@ -124,6 +129,34 @@ describe('who is down', () => {
     expect(hearing.settle()).toBe(false);
   });
 
+  it('lets a node begin to act once everyone whom it hears hears it, or has had the time to', () => {
+    const clock = new Clock();
+    const hearing = listening(['a', 'b', 'c'], clock);
+    for (const id of ['a', 'b', 'c']) hearing.heard(id, false);
+    hearing.settle();
+    expect(hearing.mayBegin()).toBe(false);
+    clock.at = 10_000;
+    for (const id of ['a', 'b']) hearing.heard(id, true);
+    hearing.reported('a', []);
+    hearing.reported('b', ['me']);
+    hearing.settle();
+    expect(hearing.hearsHalf()).toBe(true);
+    // b may be acting in its place
+    expect(hearing.mayBegin()).toBe(false);
+    hearing.reported('b', []);
+    elsewhere.add('b');
+    hearing.settle();
+    expect(hearing.mayBegin()).toBe(false);
+    elsewhere.delete('b');
+    expect(hearing.settle()).toBe(true);
+    expect(hearing.mayBegin()).toBe(true);
+    hearing.reported('b', ['me']);
+    expect(hearing.settle()).toBe(true);
+    clock.at += GRACE;
+    expect(hearing.settle()).toBe(true);
+    expect(hearing.mayBegin()).toBe(true);
+  });
+
   it('tells when half of the ring is heard no longer, and when it is again', () => {
     const hearing = listening(['a', 'b']);
     // somebody heard a moment ago still hears them: nobody is down
@@ -170,7 +203,7 @@ describe('rule 1, whatever is heard and said', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const clock = new Clock();
-        const hearing = new Hearing({ selfId: 'me', graceMs: GRACE, now: clock.now });
+        const hearing = new Hearing({ selfId: 'me', graceMs: GRACE, agrees, now: clock.now });
         const model = new Map<string, Known>();
         for (const one of steps) {
           if (one.do === 'pass') clock.at += one.ms;

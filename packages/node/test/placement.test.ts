@@ -26,7 +26,7 @@ const CHANNELS = Array.from({ length: 60 }, (_, i) => `user:u${i}`);
 
 /** A node `a`, and who is heard in the hands of the test: each word is one that all others share. */
 class Node {
-  readonly hearing = new Hearing({ selfId: 'a', graceMs: 0, now: () => 0 });
+  readonly hearing = new Hearing({ selfId: 'a', graceMs: 0, agrees: () => true, now: () => 0 });
   readonly placement: Placement;
   /** Who is heard and sees another ring. */
   readonly disagree = new Set<string>();

@@ -3,6 +3,8 @@ export interface HearingOptions {
   readonly selfId: string;
   /** How long a member that was never heard is given before its silence counts, in milliseconds: the link timeout. */
   readonly graceMs: number;
+  /** Whether a member has told that it sees the ring that this node sees. */
+  readonly agrees: (id: string) => boolean;
   /** Monotonic clock, milliseconds. */
   readonly now: () => number;
 }
@@ -28,6 +30,9 @@ export class Hearing {
   private readonly starts = new Map<string, string>();
   private downs: ReadonlySet<string> = new Set();
   private half = true;
+  /** Since when half of the ring is heard, as of the last {@link settle}. */
+  private halfSince = Number.NEGATIVE_INFINITY;
+  private accepted = true;
 
   constructor(options: HearingOptions) {
     this.options = options;
@@ -99,6 +104,20 @@ export class Hearing {
     return [...this.mutual()].length >= this.othersForHalf;
   }
 
+  /**
+   * Whether a node that did not act as a home may begin to: everyone whom it hears has said that it hears it and sees the
+   * same ring, so that nobody takes its place any more. After a link timeout half of the ring is enough, since a link can be
+   * broken one way, and a view of the ring be old, for good.
+   */
+  mayBegin(): boolean {
+    let heard = 0;
+    for (const { hears } of this.ears.values()) if (hears) heard++;
+    let agreed = 0;
+    for (const id of this.mutual()) if (this.options.agrees(id)) agreed++;
+    if (agreed < this.othersForHalf) return false;
+    return agreed === heard || this.options.now() - this.halfSince >= this.options.graceMs;
+  }
+
   /** Members that hear this node and are heard by it. */
   *mutual(): Iterable<string> {
     for (const [id, { hears, unheard }] of this.ears)
@@ -111,7 +130,7 @@ export class Hearing {
   }
 
   /**
-   * Works out anew who is down; returns whether that changed, or whether half of the ring is heard. To be called after
+   * Works out anew who is down; returns whether that changed, or whether this node may act as a home. To be called after
    * every change and at every heartbeat.
    */
   settle(): boolean {
@@ -132,6 +151,10 @@ export class Hearing {
     const halfBefore = this.half;
     this.downs = downs;
     this.half = half;
+    if (half && !halfBefore) this.halfSince = now;
+    const acceptedBefore = this.accepted;
+    this.accepted = this.mayBegin();
+    if (this.accepted !== acceptedBefore) return true;
     return half !== halfBefore || downs.size !== before.size || [...downs].some((id) => !before.has(id));
   }
 

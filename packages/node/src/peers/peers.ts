@@ -88,7 +88,12 @@ export class Peers {
   constructor(options: PeersOptions) {
     this.options = options;
     this.signer = hmacSigner(options.keys, 'ringway-peer');
-    this.hearing = new Hearing({ selfId: options.self.id, graceMs: options.linkTimeoutMs, now: options.now });
+    this.hearing = new Hearing({
+      selfId: options.self.id,
+      graceMs: options.linkTimeoutMs,
+      agrees: (id) => this.outbound.get(id)?.checksum === options.checksum(),
+      now: options.now,
+    });
     this.server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -326,6 +331,7 @@ export class Peers {
   private told(link: Outbound, checksum: string): void {
     if (link.checksum === checksum) return;
     link.checksum = checksum;
+    this.settle();
     this.user?.onRingTold();
   }
 

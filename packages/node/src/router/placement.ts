@@ -73,7 +73,8 @@ export class Placement {
             ring.members.filter((member) => !down.has(member.id)),
             { previous: before, index: ring.version.index },
           );
-    this.admitted = !this.abdicated && !this.suspended && this.hearing.hearsHalf();
+    const heard = wasAdmitted ? this.hearing.hearsHalf() : this.hearing.mayBegin();
+    this.admitted = heard && !this.abdicated && !this.suspended;
     this.places.clear();
     const readmitted = this.admitted && !wasAdmitted && this.hasActed;
     this.hasActed ||= this.admitted && this.living.has(this.selfId);
