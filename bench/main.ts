@@ -9,6 +9,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
+import { hasNats } from './peers/nats.ts';
 import { ringway, ringwayAnswered } from './peers/ringway.ts';
 import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
 import { Progress } from './support/progress.ts';
@@ -73,6 +74,8 @@ if (wanted('route')) {
   rows.push(...(await runScript('route.ts')));
 }
 if (wanted('relay')) {
+  if (!hasNats())
+    console.error('bench: no NATS server here (scripts/setup.sh nats builds one by Go): left out');
   const measured = await measureRelay(relayPlan, progress);
   console.log(`\n${table(relayTable(measured))}`);
   rows.push(...relayTargets(measured));
