@@ -1,0 +1,131 @@
+import {
+  Consumer,
+  ListOffsetTimestamps,
+  ProduceAcks,
+  Producer,
+  stringDeserializers,
+} from '@platformatic/kafka';
+import { type KafkaBroker, startKafka, waitFor } from '@ringway/testkit';
+import { sourceConformance } from './conformance.ts';
+import type { Dead, Sent, TestBroker } from './support/broker.ts';
+
+class KafkaTestBroker implements TestBroker {
+  readonly #server: KafkaBroker;
+  readonly #producer: Producer;
+  readonly #asking: Consumer;
+
+  constructor(server: KafkaBroker) {
+    this.#server = server;
+    const connection = { clientId: 'test', bootstrapBrokers: [server.address], retries: 20, retryDelay: 200 };
+    this.#producer = new Producer({ ...connection });
+    this.#asking = new Consumer({ ...connection, groupId: 'ringway' });
+  }
+
+  env(queue: string) {
+    return {
+      RINGWAY_INGEST_SOURCE: 'kafka',
+      RINGWAY_INGEST_QUEUE: queue,
+      RINGWAY_INGEST_KAFKA_BROKERS: this.#server.address,
+      RINGWAY_INGEST_KAFKA_SESSION_TIMEOUT: '1s',
+    };
+  }
+
+  async create(queue: string): Promise<void> {
+    // of the two brokers, the mock one makes a topic only when it is asked about it
+    await this.#producer.metadata({ topics: [queue], autocreateTopics: true });
+    await this.#ends(queue);
+  }
+
+  async send(queue: string, events: readonly Sent[]): Promise<void> {
+    await this.#producer.send({
+      messages: events.map(({ key, body }) => ({
+        topic: queue,
+        key: Buffer.from(key),
+        value: Buffer.from(body),
+      })),
+      acks: ProduceAcks.ALL,
+    });
+  }
+
+  async dead(queue: string): Promise<Dead[]> {
+    const topic = `${queue}.dead`;
+    const ends = await this.#ends(topic);
+    const total = ends.reduce((sum, end) => sum + Number(end), 0);
+    const reader = new Consumer({
+      clientId: 'test',
+      bootstrapBrokers: [this.#server.address],
+      groupId: `look-${topic}`,
+      deserializers: stringDeserializers,
+    });
+    const dead: Dead[] = [];
+    try {
+      const stream = await reader.consume({
+        topics: [topic],
+        mode: 'earliest',
+        autocommit: false,
+        maxWaitTime: 200,
+      });
+      if (total > 0) {
+        for await (const { headers, value } of stream) {
+          dead.push({ reason: String(headers.get('ringway-reason')), body: value });
+          if (dead.length === total) break;
+        }
+      }
+    } finally {
+      await reader.close(true);
+    }
+    return dead;
+  }
+
+  async waiting(queue: string): Promise<number> {
+    const ends = await this.#ends(queue);
+    const partitions = ends.map((_, partition) => partition);
+    const committed = (
+      await this.#asking.listCommittedOffsets({ topics: [{ topic: queue, partitions }] })
+    ).get(queue);
+    return ends.reduce(
+      (sum, end, i) => sum + Number(end - (committed?.[i] ?? 0n) - ((committed?.[i] ?? 0n) < 0n ? 1n : 0n)),
+      0,
+    );
+  }
+
+  freeze(): void {
+    this.#server.freeze();
+  }
+
+  thaw(): void {
+    this.#server.thaw();
+  }
+
+  async restart(): Promise<void> {
+    if (this.#server.durable) await this.#server.restart();
+    // the mock broker would forget everything: it is only silent for a while
+    else {
+      this.#server.freeze();
+      setTimeout(() => this.#server.thaw(), 2_000);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#producer.close(true);
+    await this.#asking.close(true);
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  /** Of each partition, where it ends. */
+  async #ends(topic: string): Promise<bigint[]> {
+    return waitFor(
+      async () => {
+        this.#asking.clearMetadata();
+        const ends = await this.#asking.listOffsets({
+          topics: [topic],
+          timestamp: ListOffsetTimestamps.LATEST,
+        });
+        return ends.get(topic);
+      },
+      { message: `offsets of ${topic}`, timeout: 30_000 },
+    );
+  }
+}
+
+sourceConformance('a Kafka topic', async () => new KafkaTestBroker(await startKafka()));

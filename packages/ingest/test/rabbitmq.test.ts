@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { type RabbitmqServer, startRabbitmq, waitFor } from '@ringway/testkit';
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { sourceConformance } from './conformance.ts';
+import type { Dead, Sent, TestBroker } from './support/broker.ts';
+
+class RabbitmqBroker implements TestBroker {
+  readonly #server: RabbitmqServer;
+  #connection: ChannelModel | undefined;
+  #channel: ConfirmChannel | undefined;
+  #sent = 0;
+
+  constructor(server: RabbitmqServer) {
+    this.#server = server;
+  }
+
+  env(queue: string) {
+    return {
+      RINGWAY_INGEST_SOURCE: 'rabbitmq',
+      RINGWAY_INGEST_QUEUE: queue,
+      RINGWAY_INGEST_RABBITMQ_URL: this.#server.url,
+    };
+  }
+
+  async create(queue: string): Promise<void> {
+    const channel = await this.#open();
+    await channel.assertQueue(queue, { durable: true });
+  }
+
+  async send(queue: string, events: readonly Sent[]): Promise<void> {
+    const channel = await this.#open();
+    for (const { body } of events) {
+      const messageId = `order-${++this.#sent}`;
+      channel.sendToQueue(queue, Buffer.from(body), { persistent: true, messageId });
+    }
+    await channel.waitForConfirms();
+  }
+
+  async dead(queue: string): Promise<Dead[]> {
+    const channel = await this.#open();
+    const dead: Dead[] = [];
+    for (;;) {
+      const message = await channel.get(`${queue}.dead`);
+      if (message === false) break;
+      const reason = String(message.properties.headers?.['x-ringway-reason']);
+      dead.push({ reason, body: message.content.toString() });
+    }
+    // unacknowledged: the next look sees them again
+    await this.#close();
+    return dead;
+  }
+
+  async waiting(queue: string): Promise<number> {
+    // what is delivered and not acknowledged is not counted, so a reader's end is what shows it
+    const channel = await this.#open();
+    return (await channel.checkQueue(queue)).messageCount;
+  }
+
+  freeze(): void {
+    this.#server.freeze();
+  }
+
+  thaw(): void {
+    this.#server.thaw();
+  }
+
+  async restart(): Promise<void> {
+    await this.#close();
+    await this.#server.restart();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #open(): Promise<ConfirmChannel> {
+    if (this.#channel !== undefined) return this.#channel;
+    const connection = await waitFor(() => connect(this.#server.url), { message: 'a connection' });
+    this.#connection = connection;
+    connection.on('error', () => {});
+    this.#channel = await connection.createConfirmChannel();
+    return this.#channel;
+  }
+
+  async #close(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#channel = undefined;
+    if (connection === undefined) return;
+    const closed = once(connection, 'close');
+    await connection.close().catch(() => {});
+    await closed;
+  }
+}
+
+sourceConformance('a RabbitMQ queue', async () => new RabbitmqBroker(await startRabbitmq()));
