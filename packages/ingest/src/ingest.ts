@@ -13,6 +13,7 @@ import type { Mapping } from './mapping.ts';
 import { createMetrics, type IngestMetrics } from './metrics.ts';
 import type { Delivery, Refusal, Source, SourceHooks } from './port.ts';
 import { Publisher, type Push } from './publisher.ts';
+import { reasonOf } from './reason.ts';
 import { type RetryBounds, untilDone, within } from './retry.ts';
 
 /** The push SDK as an ingest uses it. */
@@ -86,7 +87,7 @@ class IngestService extends BasicService implements Ingest {
     this.#source = options.source({
       failed: (doing, error) => {
         this.#metrics.sourceFailed(doing);
-        logger.warn({ err: error, doing }, 'the queue failed, trying again');
+        logger.warn({ doing, reason: reasonOf(error) }, 'the queue failed, trying again');
       },
       redelivered: (count) => this.#metrics.redelivered(count),
     });
@@ -96,7 +97,7 @@ class IngestService extends BasicService implements Ingest {
       retrying: (code, error, { id, to }) => {
         this.#metrics.retried(code);
         logger.warn(
-          { err: error, id, to: typeof to === 'string' ? to : 'users' },
+          { reason: reasonOf(error), id, to: typeof to === 'string' ? to : 'users' },
           'refused for now, trying again',
         );
       },
@@ -204,7 +205,10 @@ class IngestService extends BasicService implements Ingest {
       signal: this.#abort.signal,
       failed: (error) => {
         this.#metrics.sourceFailed('set_aside');
-        logger.warn({ err: error, origin: delivery.origin }, 'cannot be set aside now, trying again');
+        logger.warn(
+          { reason: reasonOf(error), origin: delivery.origin },
+          'cannot be set aside now, trying again',
+        );
       },
     });
     if (!done) return;
@@ -224,7 +228,7 @@ class IngestService extends BasicService implements Ingest {
       this.#metrics.lag(undefined);
       if (this.#source.connected && !this.#stopping) {
         this.#metrics.sourceFailed('lag');
-        this.#options.logger.debug({ err: error }, 'the lag cannot be asked');
+        this.#options.logger.debug({ reason: reasonOf(error) }, 'the lag cannot be asked');
       }
     }
   }

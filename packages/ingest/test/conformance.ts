@@ -40,7 +40,7 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
     }, 60_000);
 
     afterEach(async () => {
-      broker.thaw();
+      broker.heal();
       await Promise.all(started.map((one) => one[Symbol.asyncDispose]()));
       started = [];
       await sink[Symbol.asyncDispose]();
@@ -107,6 +107,9 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
       const [first] = got.get('alice') ?? [];
       expect(first?.from).toBe('service:ingest');
       expect(first?.id).not.toBe('');
+      await ingest.stop();
+      // a reader's end is what shows RabbitMQ's unacknowledged messages
+      expect(await broker.waiting(queue)).toBe(0);
     });
 
     it('sets aside what can never be published, with the reason, and goes on', async () => {
@@ -118,7 +121,7 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
         { key: 'bob', body: '{"n": 1}' },
         { key: 'carol', body: Buffer.from([0x22, 0xff, 0x22]) },
         { key: 'dave', body: JSON.stringify({ to: 'x'.repeat(300) }) },
-        { key: 'alice', body: JSON.stringify({ to: 'alice', padding: 'x'.repeat(1024 * 1024) }) },
+        { key: 'alice', body: JSON.stringify({ to: 'alice', padding: 'x'.repeat(512 * 1024) }) },
         ...others,
       ]);
       await arrived(8);
@@ -154,18 +157,18 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
       sink.cut();
       await broker.send(queue, events(0, 20));
       await stuck(ingest, 20);
-      broker.freeze();
+      broker.cut();
       sink.heal();
       await arrived(20);
       await ingest.kill();
-      broker.thaw();
+      broker.heal();
       await ingest.start();
       await settled();
       await broker.send(queue, events(20, 40));
       await arrived(40);
       expect(
         await ingest.metric('ringway_ingest_messages_total', { result: 'duplicate' }),
-      ).toBeGreaterThanOrEqual(20);
+      ).toBeGreaterThanOrEqual(broker.cutsClean ? 20 : 0);
     });
 
     it('stops within its grace, with 0, and gives back what it could not finish', async () => {

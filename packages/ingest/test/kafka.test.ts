@@ -5,17 +5,29 @@ import {
   Producer,
   stringDeserializers,
 } from '@platformatic/kafka';
-import { type KafkaBroker, startKafka, waitFor } from '@ringway/testkit';
+import {
+  freePort,
+  hasKafka,
+  type KafkaBroker,
+  startKafka,
+  startTcpProxy,
+  type TcpProxy,
+  waitFor,
+} from '@ringway/testkit';
 import { sourceConformance } from './conformance.ts';
 import type { Dead, Sent, TestBroker } from './support/broker.ts';
 
 class KafkaTestBroker implements TestBroker {
+  readonly cutsClean: boolean;
   readonly #server: KafkaBroker;
+  readonly #proxy: TcpProxy | undefined;
   readonly #producer: Producer;
   readonly #asking: Consumer;
 
-  constructor(server: KafkaBroker) {
+  constructor(server: KafkaBroker, proxy: TcpProxy | undefined) {
     this.#server = server;
+    this.#proxy = proxy;
+    this.cutsClean = proxy !== undefined;
     const connection = { clientId: 'test', bootstrapBrokers: [server.address], retries: 20, retryDelay: 200 };
     this.#producer = new Producer({ ...connection });
     this.#asking = new Consumer({ ...connection, groupId: 'ringway' });
@@ -89,12 +101,14 @@ class KafkaTestBroker implements TestBroker {
     );
   }
 
-  freeze(): void {
-    this.#server.freeze();
+  cut(): void {
+    if (this.#proxy) this.#proxy.cut();
+    else this.#server.freeze();
   }
 
-  thaw(): void {
-    this.#server.thaw();
+  heal(): void {
+    if (this.#proxy) this.#proxy.heal();
+    else this.#server.thaw();
   }
 
   async restart(): Promise<void> {
@@ -109,6 +123,7 @@ class KafkaTestBroker implements TestBroker {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#producer.close(true);
     await this.#asking.close(true);
+    await this.#proxy?.[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
   }
 
@@ -128,4 +143,12 @@ class KafkaTestBroker implements TestBroker {
   }
 }
 
-sourceConformance('a Kafka topic', async () => new KafkaTestBroker(await startKafka()));
+/** Kafka tells its clients where to connect: to the proxy. The mock of it can only tell of itself. */
+async function startBroker(): Promise<KafkaTestBroker> {
+  if (!hasKafka()) return new KafkaTestBroker(await startKafka(), undefined);
+  const port = await freePort();
+  const proxy = await startTcpProxy({ port });
+  return new KafkaTestBroker(await startKafka({ port, advertisedPort: proxy.port }), proxy);
+}
+
+sourceConformance('a Kafka topic', startBroker);

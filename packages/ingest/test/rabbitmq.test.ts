@@ -1,24 +1,27 @@
 import { once } from 'node:events';
-import { type RabbitmqServer, startRabbitmq, waitFor } from '@ringway/testkit';
+import { type RabbitmqServer, startRabbitmq, startTcpProxy, type TcpProxy, waitFor } from '@ringway/testkit';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { sourceConformance } from './conformance.ts';
 import type { Dead, Sent, TestBroker } from './support/broker.ts';
 
 class RabbitmqBroker implements TestBroker {
+  readonly cutsClean = true;
   readonly #server: RabbitmqServer;
+  readonly #proxy: TcpProxy;
   #connection: ChannelModel | undefined;
   #channel: ConfirmChannel | undefined;
   #sent = 0;
 
-  constructor(server: RabbitmqServer) {
+  constructor(server: RabbitmqServer, proxy: TcpProxy) {
     this.#server = server;
+    this.#proxy = proxy;
   }
 
   env(queue: string) {
     return {
       RINGWAY_INGEST_SOURCE: 'rabbitmq',
       RINGWAY_INGEST_QUEUE: queue,
-      RINGWAY_INGEST_RABBITMQ_URL: this.#server.url,
+      RINGWAY_INGEST_RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${this.#proxy.port}`,
     };
   }
 
@@ -56,12 +59,12 @@ class RabbitmqBroker implements TestBroker {
     return (await channel.checkQueue(queue)).messageCount;
   }
 
-  freeze(): void {
-    this.#server.freeze();
+  cut(): void {
+    this.#proxy.cut();
   }
 
-  thaw(): void {
-    this.#server.thaw();
+  heal(): void {
+    this.#proxy.heal();
   }
 
   async restart(): Promise<void> {
@@ -71,6 +74,7 @@ class RabbitmqBroker implements TestBroker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+    await this.#proxy[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
   }
 
@@ -94,4 +98,9 @@ class RabbitmqBroker implements TestBroker {
   }
 }
 
-sourceConformance('a RabbitMQ queue', async () => new RabbitmqBroker(await startRabbitmq()));
+async function startBroker(): Promise<RabbitmqBroker> {
+  const server = await startRabbitmq();
+  return new RabbitmqBroker(server, await startTcpProxy(server));
+}
+
+sourceConformance('a RabbitMQ queue', startBroker);

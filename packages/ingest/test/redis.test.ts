@@ -1,14 +1,17 @@
-import { startRedis } from '@ringway/testkit';
+import { type RedisServer, startRedis, startTcpProxy, type TcpProxy } from '@ringway/testkit';
 import { Redis } from 'ioredis';
 import { sourceConformance } from './conformance.ts';
 import type { Dead, Sent, TestBroker } from './support/broker.ts';
 
 class RedisBroker implements TestBroker {
-  readonly #server: Awaited<ReturnType<typeof startRedis>>;
+  readonly cutsClean = true;
+  readonly #server: RedisServer;
+  readonly #proxy: TcpProxy;
   readonly #client: Redis;
 
-  constructor(server: Awaited<ReturnType<typeof startRedis>>) {
+  constructor(server: RedisServer, proxy: TcpProxy) {
     this.#server = server;
+    this.#proxy = proxy;
     this.#client = new Redis(server.url, { retryStrategy: () => 20 });
     this.#client.on('error', () => {});
   }
@@ -17,7 +20,7 @@ class RedisBroker implements TestBroker {
     return {
       RINGWAY_INGEST_SOURCE: 'redis',
       RINGWAY_INGEST_QUEUE: queue,
-      RINGWAY_INGEST_REDIS_URL: this.#server.url,
+      RINGWAY_INGEST_REDIS_URL: `redis://127.0.0.1:${this.#proxy.port}`,
     };
   }
 
@@ -43,12 +46,12 @@ class RedisBroker implements TestBroker {
     return value('lag') + value('pending');
   }
 
-  freeze(): void {
-    this.#server.freeze();
+  cut(): void {
+    this.#proxy.cut();
   }
 
-  thaw(): void {
-    this.#server.thaw();
+  heal(): void {
+    this.#proxy.heal();
   }
 
   async restart(): Promise<void> {
@@ -57,8 +60,14 @@ class RedisBroker implements TestBroker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.disconnect();
+    await this.#proxy[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
   }
 }
 
-sourceConformance('a Redis stream', async () => new RedisBroker(await startRedis({ persistent: true })));
+async function startBroker(): Promise<RedisBroker> {
+  const server = await startRedis({ persistent: true });
+  return new RedisBroker(server, await startTcpProxy(server));
+}
+
+sourceConformance('a Redis stream', startBroker);

@@ -19,7 +19,7 @@ export {
   startConsulCluster,
   startDevConsul,
 } from './consul.ts';
-export { hasKafka, type KafkaBroker, startKafka } from './kafka.ts';
+export { hasKafka, type KafkaBroker, type KafkaOptions, startKafka } from './kafka.ts';
 export { freePort, freePorts } from './ports.ts';
 export { type Exit, type LaunchOptions, launch, RunningProcess } from './process.ts';
 export { RabbitmqServer, startRabbitmq } from './rabbitmq.ts';

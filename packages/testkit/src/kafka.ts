@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { freePorts } from './ports.ts';
 import { launch, type RunningProcess } from './process.ts';
 
@@ -10,12 +10,16 @@ const START_MS = 60_000;
 
 /** Whether Kafka itself is here, or librdkafka's mock broker must do. `RINGWAY_TEST_KAFKA=mock` decides for the latter. */
 export function hasKafka(): boolean {
-  return process.env['RINGWAY_TEST_KAFKA'] !== 'mock' && existsSync(JARS);
+  if (process.env['RINGWAY_TEST_KAFKA'] === 'mock') return false;
+  const java = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .some((folder) => existsSync(join(folder, 'java')));
+  return java && existsSync(JARS);
 }
 
 /** A broker of Kafka's protocol on free ports of 127.0.0.1. */
 export interface KafkaBroker extends AsyncDisposable {
-  /** `127.0.0.1:PORT` */
+  /** `127.0.0.1:PORT`, as clients are told. */
   readonly address: string;
   /** It keeps everything over a restart. */
   readonly durable: boolean;
@@ -26,9 +30,17 @@ export interface KafkaBroker extends AsyncDisposable {
   thaw(): void;
 }
 
+/** Where Kafka listens; the mock of it chooses for itself. */
+export interface KafkaOptions {
+  /** A free one by default. */
+  readonly port?: number;
+  /** Where it tells clients to connect, such as to a proxy; its own port by default. */
+  readonly advertisedPort?: number;
+}
+
 /** Kafka in KRaft mode, broker and controller in one process; the mock broker of `kcat` where Kafka is not installed. */
-export async function startKafka(): Promise<KafkaBroker> {
-  const broker = hasKafka() ? await RealKafka.make() : new MockKafka();
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker> {
+  const broker = hasKafka() ? await RealKafka.make(options) : new MockKafka();
   try {
     await broker.start();
   } catch (error) {
@@ -80,8 +92,9 @@ class RealKafka extends BrokerProcess {
     this.#folder = folder;
   }
 
-  static async make(): Promise<RealKafka> {
-    const [port, controller] = await freePorts(2);
+  static async make(options: KafkaOptions): Promise<RealKafka> {
+    const [free, controller] = await freePorts(2);
+    const { port = free, advertisedPort = port } = options;
     const folder = await mkdtemp(join(tmpdir(), 'ringway-kafka-'));
     const data = join(folder, 'data');
     await mkdir(data);
@@ -95,6 +108,7 @@ class RealKafka extends BrokerProcess {
       'node.id': 1,
       'controller.quorum.voters': `1@127.0.0.1:${controller}`,
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
       'controller.listener.names': 'CONTROLLER',
       'log.dirs': data,
       'num.partitions': 2,
@@ -113,7 +127,7 @@ class RealKafka extends BrokerProcess {
         .map(([name, value]) => `${name}=${value}\n`)
         .join(''),
     );
-    return new RealKafka(`127.0.0.1:${port}`, folder);
+    return new RealKafka(`127.0.0.1:${advertisedPort}`, folder);
   }
 
   async start(): Promise<void> {

@@ -32,6 +32,7 @@ export async function startRabbitmq(): Promise<RabbitmqServer> {
  * running for good, is a process of our own, too.
  */
 export class RabbitmqServer implements AsyncDisposable {
+  readonly port: number;
   /** `amqp://guest:guest@127.0.0.1:PORT` */
   readonly url: string;
   readonly #ports: { readonly port: number; readonly distribution: number; readonly epmd: number };
@@ -41,6 +42,7 @@ export class RabbitmqServer implements AsyncDisposable {
 
   constructor(ports: { port: number; distribution: number; epmd: number }, folder: string) {
     this.#ports = ports;
+    this.port = ports.port;
     this.#folder = folder;
     this.url = `amqp://guest:guest@127.0.0.1:${ports.port}`;
   }

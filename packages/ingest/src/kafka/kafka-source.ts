@@ -36,7 +36,7 @@ export class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions;
   readonly #inbox = new Inbox<KafkaDelivery>();
   readonly #abort = new AbortController();
-  #producer: Producer<Buffer, Buffer, string, string> | undefined;
+  #producer: Producer | undefined;
   #share: KafkaShare | undefined;
   #paused = false;
   #running: Promise<void> = Promise.resolve();
@@ -73,10 +73,12 @@ export class KafkaSource implements Source {
   async setAside(delivery: Delivery, { reason, detail }: Refusal): Promise<void> {
     const { body, key, headers, origin } = delivery as KafkaDelivery;
     const { deadLetter } = this.#options;
-    const about = new Map(headers.map(([name, value]) => [String(name ?? ''), Buffer.from(value ?? '')]));
-    about.set('ringway-reason', Buffer.from(reason));
-    about.set('ringway-detail', Buffer.from(detail));
-    about.set('ringway-source', Buffer.from(origin));
+    // by the bytes of their names: a name may come twice
+    const carried = new Map<Buffer, Buffer>();
+    for (const [name, value] of headers) if (name) carried.set(name, value ?? Buffer.alloc(0));
+    for (const [name, value] of Object.entries({ reason, detail, source: origin })) {
+      carried.set(Buffer.from(`ringway-${name}`), Buffer.from(value));
+    }
     this.#producer ??= this.#makeProducer();
     await this.#producer.send({
       messages: [
@@ -84,7 +86,7 @@ export class KafkaSource implements Source {
           topic: deadLetter,
           ...(key !== null && { key }),
           ...(body !== undefined && { value: body }),
-          headers: about as unknown as Map<string, string>,
+          headers: carried,
         },
       ],
       acks: ProduceAcks.ALL,
@@ -127,8 +129,8 @@ export class KafkaSource implements Source {
     };
   }
 
-  #makeProducer(): Producer<Buffer, Buffer, string, string> {
-    return new Producer<Buffer, Buffer, string, string>({ ...this.#connection });
+  #makeProducer(): Producer {
+    return new Producer({ ...this.#connection });
   }
 
   /** Is a member of the group until something fails. */

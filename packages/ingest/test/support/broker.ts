@@ -22,8 +22,11 @@ export interface TestBroker extends AsyncDisposable {
   dead(queue: string): Promise<Dead[]>;
   /** How many messages the queue still has for its readers: unread, or not acknowledged. */
   waiting(queue: string): Promise<number>;
-  freeze(): void;
-  thaw(): void;
+  /** Cuts the way between the ingest and the broker. */
+  cut(): void;
+  heal(): void;
+  /** Whether what was under way at the cut is certainly lost: with the mock of Kafka it may come late. */
+  readonly cutsClean: boolean;
   /** The broker goes and comes again, with what it kept. */
   restart(): Promise<void>;
 }

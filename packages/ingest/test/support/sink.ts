@@ -126,7 +126,7 @@ export class Sink implements AsyncDisposable {
       RINGWAY_PUBLIC_LISTEN: '127.0.0.1:0',
       RINGWAY_INTERNAL_LISTEN: `127.0.0.1:${port}`,
       RINGWAY_INTERNAL_URL: `http://127.0.0.1:${proxy.port}`,
-      RINGWAY_BODY_BYTES: '1MiB',
+      RINGWAY_BODY_BYTES: '384KiB',
       RINGWAY_STOP_SPREAD: '0',
     });
     const node = createNode({
