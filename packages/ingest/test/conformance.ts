@@ -10,10 +10,34 @@ import { type Got, Sink } from './support/sink.ts';
 const USERS = ['alice', 'bob', 'carol', 'dave'] as const;
 const TIMEOUT = 60_000;
 
-/** What every source must do, shown on a real broker with real nodes behind. */
-export function sourceConformance(name: string, startBroker: () => Promise<TestBroker>): void {
+/** What a test of one source alone may use of the suite. */
+export interface Bench<B extends TestBroker> {
+  readonly broker: B;
+  readonly sink: Sink;
+  /** Another one for each test. */
+  readonly queue: string;
+  /** What each user's session got. */
+  readonly got: ReadonlyMap<string, readonly Got[]>;
+  /** Starts an ingest, and waits until it is ready. */
+  start(env?: Readonly<Record<string, string>>, mapping?: object): Promise<ClusterProcess>;
+  /** Numbered events, for one user after the other. */
+  events(from: number, to: number): Sent[];
+  /** Waits until the sessions have the events 0 to `count`, then sees that each has its own once and in order. */
+  arrived(count: number): Promise<void>;
+  /** Waits until the queue has nothing for its readers. */
+  settled(): Promise<unknown>;
+  /** Waits until so many are read, and none of them can be published. */
+  stuck(ingest: ClusterProcess, count: number): Promise<unknown>;
+}
+
+/** What every source must do, shown on a real broker with real nodes behind; and what one of them must do besides. */
+export function sourceConformance<B extends TestBroker>(
+  name: string,
+  startBroker: () => Promise<B>,
+  besides: (bench: Bench<B>) => void,
+): void {
   describe(`ingest from ${name}`, { timeout: TIMEOUT }, () => {
-    let broker: TestBroker;
+    let broker: B;
     let folder: string;
     let sink: Sink;
     let got: Map<string, Got[]>;
@@ -46,14 +70,16 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
       await sink[Symbol.asyncDispose]();
     });
 
-    async function start(env: Readonly<Record<string, string>> = {}): Promise<ClusterProcess> {
-      const ingest = await ingestProcess(sink, folder, { ...broker.env(queue), ...env });
+    async function start(
+      env: Readonly<Record<string, string>> = {},
+      mapping?: object,
+    ): Promise<ClusterProcess> {
+      const ingest = await ingestProcess(sink, folder, { ...broker.env(queue), ...env }, mapping);
       started.push(ingest);
       await ingest.start();
       return ingest;
     }
 
-    /** Numbered events, for one user after the other. */
     function events(from: number, to: number): Sent[] {
       return Array.from({ length: to - from }, (_, i) => {
         const n = from + i;
@@ -66,7 +92,6 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
       return (got.get(user) ?? []).map(({ data }) => data.n);
     }
 
-    /** Waits until the sessions have the events 0 to `count`, then sees that each has its own once and in order. */
     async function arrived(count: number): Promise<void> {
       await waitFor(() => USERS.reduce((sum, user) => sum + numbers(user).length, 0) >= count, {
         message: `${count} messages`,
@@ -86,7 +111,6 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
         timeout: 20_000,
       });
 
-    /** Waits until so many are read, and none of them can be published. */
     const stuck = (ingest: ClusterProcess, count: number): Promise<unknown> =>
       waitFor(
         async () =>
@@ -194,6 +218,26 @@ export function sourceConformance(name: string, startBroker: () => Promise<TestB
       await arrived(40);
       await settled();
       expect(ingest.running).toBe(true);
+    });
+
+    besides({
+      get broker() {
+        return broker;
+      },
+      get sink() {
+        return sink;
+      },
+      get queue() {
+        return queue;
+      },
+      get got() {
+        return got;
+      },
+      start,
+      events,
+      arrived,
+      settled,
+      stuck,
     });
   });
 }

@@ -14,6 +14,7 @@ import {
   type TcpProxy,
   waitFor,
 } from '@ringway/testkit';
+import { it } from 'vitest';
 import { sourceConformance } from './conformance.ts';
 import type { Dead, Sent, TestBroker } from './support/broker.ts';
 
@@ -151,4 +152,23 @@ async function startBroker(): Promise<KafkaTestBroker> {
   return new KafkaTestBroker(await startKafka({ port, advertisedPort: proxy.port }), proxy);
 }
 
-sourceConformance('a Kafka topic', startBroker);
+sourceConformance('a Kafka topic', startBroker, (bench) => {
+  it('loses nothing and keeps the order when readers come and go', async () => {
+    const { broker, sink, queue } = bench;
+    const first = await bench.start();
+    sink.cut();
+    await broker.send(queue, bench.events(0, 20));
+    await bench.stuck(first, 20);
+    // it gets partitions of which the first has everything in hand
+    await bench.start({ RINGWAY_INGEST_CONSUMER: 'reader-2' });
+    sink.heal();
+    await bench.arrived(20);
+    await bench.settled();
+    await broker.send(queue, bench.events(20, 40));
+    await bench.arrived(40);
+    await first.kill();
+    await broker.send(queue, bench.events(40, 60));
+    await bench.arrived(60);
+    await bench.settled();
+  });
+});

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type RabbitmqServer, startRabbitmq, startTcpProxy, type TcpProxy, waitFor } from '@ringway/testkit';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { expect, it } from 'vitest';
 import { sourceConformance } from './conformance.ts';
 import type { Dead, Sent, TestBroker } from './support/broker.ts';
 
@@ -36,6 +37,12 @@ class RabbitmqBroker implements TestBroker {
       const messageId = `order-${++this.#sent}`;
       channel.sendToQueue(queue, Buffer.from(body), { persistent: true, messageId });
     }
+    await channel.waitForConfirms();
+  }
+
+  async sendWithoutId(queue: string, body: string): Promise<void> {
+    const channel = await this.#open();
+    channel.sendToQueue(queue, Buffer.from(body), { persistent: true });
     await channel.waitForConfirms();
   }
 
@@ -103,4 +110,20 @@ async function startBroker(): Promise<RabbitmqBroker> {
   return new RabbitmqBroker(server, await startTcpProxy(server));
 }
 
-sourceConformance('a RabbitMQ queue', startBroker);
+sourceConformance('a RabbitMQ queue', startBroker, (bench) => {
+  it('needs an id: of the message, or of the event by the mapping', async () => {
+    const { broker, queue, got } = bench;
+    const first = await bench.start();
+    await broker.sendWithoutId(queue, '{"to": "alice", "n": 0}');
+    await waitFor(() => first.metric('ringway_ingest_set_aside_total', { reason: 'no_id' }), {
+      message: 'no_id',
+    });
+    expect(await broker.dead(queue)).toEqual([{ reason: 'no_id', body: '{"to": "alice", "n": 0}' }]);
+    await first.stop();
+    await bench.start({}, { to: 'user:{to}', id: 'event-{n}' });
+    for (const n of [1, 1, 2]) await broker.sendWithoutId(queue, `{"to": "alice", "n": ${n}}`);
+    await waitFor(() => got.get('alice')?.length === 2, { message: 'two messages' });
+    await bench.settled();
+    expect(got.get('alice')?.map(({ id }) => id)).toEqual(['event-1', 'event-2']);
+  });
+});

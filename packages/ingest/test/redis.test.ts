@@ -1,5 +1,6 @@
-import { type RedisServer, startRedis, startTcpProxy, type TcpProxy } from '@ringway/testkit';
+import { type RedisServer, startRedis, startTcpProxy, type TcpProxy, waitFor } from '@ringway/testkit';
 import { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
 import { sourceConformance } from './conformance.ts';
 import type { Dead, Sent, TestBroker } from './support/broker.ts';
 
@@ -46,6 +47,12 @@ class RedisBroker implements TestBroker {
     return value('lag') + value('pending');
   }
 
+  /** How long each pending entry has been with its reader, milliseconds; by the reader's name. */
+  async idle(queue: string): Promise<{ readonly reader: string; readonly ms: number }[]> {
+    const rows = (await this.#client.xpending(queue, 'ringway', '-', '+', 100)) as [string, string, number][];
+    return rows.map(([, reader, ms]) => ({ reader, ms }));
+  }
+
   cut(): void {
     this.#proxy.cut();
   }
@@ -70,4 +77,48 @@ async function startBroker(): Promise<RedisBroker> {
   return new RedisBroker(server, await startTcpProxy(server));
 }
 
-sourceConformance('a Redis stream', startBroker);
+sourceConformance('a Redis stream', startBroker, (bench) => {
+  it('claims what a dead reader left, and nothing of one that is busy', async () => {
+    const { broker, sink, queue } = bench;
+    const env = { RINGWAY_INGEST_REDIS_CLAIM_IDLE: '2s' };
+    const first = await bench.start(env);
+    sink.cut();
+    await broker.send(queue, bench.events(0, 20));
+    await bench.stuck(first, 20);
+    const second = await bench.start({ ...env, RINGWAY_INGEST_CONSUMER: 'reader-2' });
+    // whoever is busy says so: its entries are never left for as long as the others wait
+    let longest = 0;
+    await waitFor(
+      async () => {
+        const idle = await broker.idle(queue);
+        expect(idle.map(({ reader }) => reader)).toEqual(Array(20).fill('reader-1'));
+        const most = Math.max(...idle.map(({ ms }) => ms));
+        longest = Math.max(longest, most);
+        return most < longest;
+      },
+      { message: 'the entries to be kept' },
+    );
+    await first.kill();
+    sink.heal();
+    await bench.arrived(20);
+    await bench.settled();
+    expect(await second.metric('ringway_ingest_redelivered_total')).toBe(20);
+  });
+
+  it('sends a part of the event to a list of users, to the last digit of its numbers', async () => {
+    const { broker, queue, got } = bench;
+    const mapping = { to: { users: '{agents}' }, data: '{/ticket}', id: 'ticket-{ticket.number}' };
+    await bench.start({}, mapping);
+    const body = '{"agents": ["alice", "bob"], "ticket": {"number": 9007199254740993, "price": 1.10}}';
+    await broker.send(queue, [
+      { key: '', body },
+      { key: '', body },
+    ]);
+    await bench.settled();
+    for (const user of ['alice', 'bob']) {
+      await waitFor(() => got.get(user)?.length, { message: `a message for ${user}` });
+      expect(got.get(user)?.map(({ id }) => id)).toEqual(['ticket-9007199254740993']);
+      expect(got.get(user)?.[0]?.text).toContain('"data":{"number":9007199254740993,"price":1.10}');
+    }
+  });
+});

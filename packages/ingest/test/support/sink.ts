@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createLocator, type Locator } from '@ringway/locator';
-import { MemoryRegistry, memoryMembership } from '@ringway/membership';
+import { type Membership, MemoryRegistry, memoryMembership, type Snapshot } from '@ringway/membership';
 import { createNode, type Node, nodeSettings } from '@ringway/node';
 import {
   createLogger,
@@ -28,11 +28,14 @@ export interface Got {
   readonly data: { readonly n?: number };
 }
 
-/** Real nodes and a locator in this process, whose backends' way can be cut, and sessions that write down what they get. */
+/**
+ * Real nodes and a locator in this process, and sessions that write down what they get. Backends are told of another way
+ * to the nodes than their peers, and that one can be cut.
+ */
 export class Sink implements AsyncDisposable {
   readonly #registry = new MemoryRegistry();
   readonly #nodes: Node[] = [];
-  readonly #proxies: TcpProxy[] = [];
+  readonly #proxies = new Map<string, TcpProxy>();
   readonly #sockets: WebSocket[] = [];
   #locator: Locator | undefined;
 
@@ -40,7 +43,7 @@ export class Sink implements AsyncDisposable {
     const sink = new Sink();
     await Promise.all([sink.#addNode('node-1'), sink.#addNode('node-2')]);
     sink.#locator = createLocator({
-      membership: memoryMembership(sink.#registry),
+      membership: sink.#forBackends(memoryMembership(sink.#registry)),
       ticketKeys,
       clusterKeys,
       authenticate: () => Promise.reject(new Error('nobody asks for a route here')),
@@ -48,7 +51,7 @@ export class Sink implements AsyncDisposable {
     });
     await sink.#locator.start();
     await sink.#locator.whenReady();
-    await sink.healed();
+    await sink.#linked();
     return sink;
   }
 
@@ -56,17 +59,17 @@ export class Sink implements AsyncDisposable {
     return this.#locator?.internalUrl ?? '';
   }
 
-  /** Nobody reaches a node: not a backend, and not its peers. */
+  /** No backend reaches a node. */
   cut(): void {
-    for (const proxy of this.#proxies) proxy.cut();
+    for (const proxy of this.#proxies.values()) proxy.cut();
   }
 
   heal(): void {
-    for (const proxy of this.#proxies) proxy.heal();
+    for (const proxy of this.#proxies.values()) proxy.heal();
   }
 
-  /** Waits until the nodes reach each other again. */
-  async healed(): Promise<void> {
+  /** Waits until the nodes have a link to each other. */
+  async #linked(): Promise<void> {
     for (const { addresses } of this.#nodes) {
       await waitFor(
         async () => {
@@ -112,20 +115,18 @@ export class Sink implements AsyncDisposable {
     for (const socket of this.#sockets) socket.close();
     await this.#locator?.stop();
     await Promise.all(this.#nodes.map((node) => node.stop()));
-    await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
   }
 
   async #addNode(id: string): Promise<void> {
     const port = await freePort();
-    const proxy = await startTcpProxy({ port });
-    this.#proxies.push(proxy);
+    this.#proxies.set(id, await startTcpProxy({ port }));
     const settings = readSettings(nodeSettings, {
       RINGWAY_NODE_ID: id,
       RINGWAY_TICKET_KEYS: TICKET_KEY,
       RINGWAY_CLUSTER_KEYS: CLUSTER_KEY,
       RINGWAY_PUBLIC_LISTEN: '127.0.0.1:0',
       RINGWAY_INTERNAL_LISTEN: `127.0.0.1:${port}`,
-      RINGWAY_INTERNAL_URL: `http://127.0.0.1:${proxy.port}`,
       RINGWAY_BODY_BYTES: '384KiB',
       RINGWAY_STOP_SPREAD: '0',
     });
@@ -138,5 +139,33 @@ export class Sink implements AsyncDisposable {
     });
     this.#nodes.push(node);
     await node.start();
+  }
+
+  /** The membership with other internal URLs, of which the ring is not made. */
+  #forBackends(membership: Membership): Membership {
+    const told = ({ index, members }: Snapshot): Snapshot => ({
+      index,
+      members: members.map((member) => {
+        const proxy = this.#proxies.get(member.id);
+        return proxy ? { ...member, internalUrl: `http://127.0.0.1:${proxy.port}` } : member;
+      }),
+    });
+    return {
+      register: (...args) => membership.register(...args),
+      close: () => membership.close(),
+      watch(observer) {
+        const watch = membership.watch({
+          ...observer,
+          snapshot: (snapshot) => observer.snapshot(told(snapshot)),
+        });
+        return {
+          ready: watch.ready,
+          sinceConfirmed: () => watch.sinceConfirmed(),
+          reread: async () => told(await watch.reread()),
+          saidLeaving: (...args) => watch.saidLeaving(...args),
+          close: () => watch.close(),
+        };
+      },
+    };
   }
 }
