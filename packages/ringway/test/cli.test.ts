@@ -133,7 +133,7 @@ describe('a bad setting is named, and nothing starts', () => {
     [
       'ingest',
       KEYS,
-      /3 bad settings:[^]*RINGWAY_INGEST_SOURCE: missing; expected one of redis, kafka, rabbitmq/,
+      /3 bad settings:\n {2}RINGWAY_INGEST_SOURCE: missing; expected one of redis, kafka, rabbitmq/,
     ],
     [
       'ingest',

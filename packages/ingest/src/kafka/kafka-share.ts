@@ -124,43 +124,47 @@ export class KafkaShare {
 
   /** Messages that wait or are not done. */
   async lag(): Promise<number> {
-    const { fetcher, topic, partitions } = this.#init;
-    if (partitions.length === 0) return 0;
-    const ends = await fetcher.listOffsets({
-      topics: [topic],
-      partitions: { [topic]: [...partitions] },
-      timestamp: ListOffsetTimestamps.LATEST,
+    const lags = [...this.#progress].map(async ([partition, { settled }]) => {
+      return Number((await this.#offset(partition, ListOffsetTimestamps.LATEST)) - settled);
     });
-    let lag = 0n;
-    for (const [partition, { settled }] of this.#progress)
-      lag += (ends.get(topic)?.[partition] ?? settled) - settled;
-    return Number(lag);
+    return (await Promise.all(lags)).reduce((sum, lag) => sum + lag, 0);
   }
 
   async #begin(): Promise<void> {
-    const { member, fetcher, topic, partitions, hooks } = this.#init;
+    const { member, topic, partitions } = this.#init;
     if (partitions.length === 0) return;
-    const wanted = { topics: [topic], partitions: { [topic]: [...partitions] } };
-    const committed = (
-      await member.listCommittedOffsets({ topics: [{ topic, partitions: [...partitions] }] })
-    ).get(topic);
-    const first = (await fetcher.listOffsets({ ...wanted, timestamp: ListOffsetTimestamps.EARLIEST })).get(
-      topic,
+    const wanted = { topics: [{ topic, partitions: [...partitions] }] };
+    const committed = (await member.listCommittedOffsets(wanted)).get(topic);
+    await Promise.all(
+      partitions.map(async (partition) => {
+        const start = await this.#startOf(partition, committed?.[partition] ?? -1n);
+        this.#progress.set(partition, new Progress(start));
+      }),
     );
-    const end = (await fetcher.listOffsets({ ...wanted, timestamp: ListOffsetTimestamps.LATEST })).get(topic);
-    for (const partition of partitions) {
-      const least = first?.[partition] ?? 0n;
-      const most = end?.[partition] ?? least;
-      const start = committed?.[partition] ?? -1n;
-      const inside = start >= least && start <= most;
-      if (start >= 0n && !inside) {
-        hooks.failed(
-          'trimmed',
-          new Error(`${topic}/${partition}: ${start} is committed, ${least} to ${most} are there`),
-        );
-      }
-      this.#progress.set(partition, new Progress(inside ? start : least));
+  }
+
+  /** What is committed, where that is still there; else the oldest that is. */
+  async #startOf(partition: number, committed: bigint): Promise<bigint> {
+    const { topic, hooks } = this.#init;
+    const least = await this.#offset(partition, ListOffsetTimestamps.EARLIEST);
+    const most = await this.#offset(partition, ListOffsetTimestamps.LATEST);
+    if (committed >= least && committed <= most) return committed;
+    if (committed >= 0n) {
+      const there = `${least} to ${most} are there`;
+      hooks.failed('trimmed', new Error(`${topic}/${partition}: ${committed} is committed, ${there}`));
     }
+    return least;
+  }
+
+  /** One partition a request: the mock broker of librdkafka 2.0 garbles answers about several. */
+  async #offset(partition: number, timestamp: bigint): Promise<bigint> {
+    const { fetcher, topic } = this.#init;
+    const partitions = { [topic]: [partition] };
+    const offset = (await fetcher.listOffsets({ topics: [topic], partitions, timestamp })).get(topic)?.[
+      partition
+    ];
+    if (offset === undefined) throw new Error(`${topic}/${partition}: its offsets were not told`);
+    return offset;
   }
 
   async #byLeader(): Promise<[number, number[]][]> {
