@@ -1,10 +1,4 @@
-import {
-  Consumer,
-  ListOffsetTimestamps,
-  ProduceAcks,
-  Producer,
-  stringDeserializers,
-} from '@platformatic/kafka';
+import { Consumer, ListOffsetTimestamps, ProduceAcks, Producer } from '@platformatic/kafka';
 import {
   freePort,
   hasKafka,
@@ -39,7 +33,8 @@ class KafkaTestBroker implements TestBroker {
       RINGWAY_INGEST_SOURCE: 'kafka',
       RINGWAY_INGEST_QUEUE: queue,
       RINGWAY_INGEST_KAFKA_BROKERS: this.#server.address,
-      RINGWAY_INGEST_KAFKA_SESSION_TIMEOUT: '1s',
+      // the mock broker lets members wait for 3 s at each rebalance, and not a heartbeat counts meanwhile
+      RINGWAY_INGEST_KAFKA_SESSION_TIMEOUT: this.#server.durable ? '1s' : '5s',
     };
   }
 
@@ -63,31 +58,9 @@ class KafkaTestBroker implements TestBroker {
   async dead(queue: string): Promise<Dead[]> {
     const topic = `${queue}.dead`;
     const ends = await this.#ends(topic);
-    const total = ends.reduce((sum, end) => sum + Number(end), 0);
-    const reader = new Consumer({
-      clientId: 'test',
-      bootstrapBrokers: [this.#server.address],
-      groupId: `look-${topic}`,
-      deserializers: stringDeserializers,
-    });
-    const dead: Dead[] = [];
-    try {
-      const stream = await reader.consume({
-        topics: [topic],
-        mode: 'earliest',
-        autocommit: false,
-        maxWaitTime: 200,
-      });
-      if (total > 0) {
-        for await (const { headers, value } of stream) {
-          dead.push({ reason: String(headers.get('ringway-reason')), body: value });
-          if (dead.length === total) break;
-        }
-      }
-    } finally {
-      await reader.close(true);
-    }
-    return dead;
+    this.#asking.topics.track(topic);
+    const all = await Promise.all(ends.map((end, partition) => this.#records(topic, partition, end)));
+    return all.flat();
   }
 
   async waiting(queue: string): Promise<number> {
@@ -126,6 +99,40 @@ class KafkaTestBroker implements TestBroker {
     await this.#asking.close(true);
     await this.#proxy?.[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #records(topic: string, partition: number, end: bigint): Promise<Dead[]> {
+    const { topics } = await this.#asking.metadata({ topics: [topic] });
+    const { id: topicId = '', partitions } = topics.get(topic) ?? {};
+    const node = partitions?.[partition]?.leader ?? -1;
+    const dead: Dead[] = [];
+    for (let fetchOffset = 0n; fetchOffset < end; ) {
+      const wanted = {
+        partition,
+        fetchOffset,
+        currentLeaderEpoch: -1,
+        lastFetchedEpoch: -1,
+        partitionMaxBytes: 2 ** 20,
+      };
+      const { responses } = await this.#asking.fetch({
+        node,
+        topics: [{ topicId, partitions: [wanted] }],
+        maxWaitTime: 100,
+      });
+      const found = responses
+        .flatMap((one) => one.partitions)
+        .filter((one) => one.partitionIndex === partition);
+      for (const { firstOffset, records } of found.flatMap((one) => one.records ?? [])) {
+        for (const { offsetDelta, headers, value } of records) {
+          const offset = firstOffset + BigInt(offsetDelta);
+          if (offset < fetchOffset) continue;
+          const reason = headers.find(([name]) => String(name) === 'ringway-reason')?.[1];
+          dead.push({ reason: String(reason), body: String(value) });
+          fetchOffset = offset + 1n;
+        }
+      }
+    }
+    return dead;
   }
 
   /** Of each partition, where it ends. */
