@@ -24,7 +24,8 @@ class KafkaTestBroker implements TestBroker {
     this.#proxy = proxy;
     this.cutsClean = proxy !== undefined;
     const connection = { clientId: 'test', bootstrapBrokers: [server.address], retries: 20, retryDelay: 200 };
-    this.#producer = new Producer({ ...connection });
+    // else what it repeats while the broker comes back could stand in the topic twice
+    this.#producer = new Producer({ ...connection, idempotent: server.durable });
     this.#asking = new Consumer({ ...connection, groupId: 'ringway' });
   }
 

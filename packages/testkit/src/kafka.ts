@@ -118,6 +118,9 @@ class RealKafka extends BrokerProcess {
       'offsets.topic.replication.factor': 1,
       'transaction.state.log.replication.factor': 1,
       'transaction.state.log.min.isr': 1,
+      // a broker that was killed comes back once its earlier start counts as gone
+      'broker.session.timeout.ms': 2_000,
+      'broker.heartbeat.interval.ms': 300,
       'group.initial.rebalance.delay.ms': 0,
       'group.min.session.timeout.ms': 500,
     };

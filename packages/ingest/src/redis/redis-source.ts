@@ -133,7 +133,8 @@ export class RedisSource implements Source {
       // what cannot be said now is said by whoever asked, when they know what has happened meanwhile
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: null,
+      // what was under way when a connection ended fails at once, and not when its time is up
+      maxRetriesPerRequest: 0,
       commandTimeout: COMMAND_TIMEOUT_MS,
       connectTimeout: COMMAND_TIMEOUT_MS,
       keepAlive: 10_000,
