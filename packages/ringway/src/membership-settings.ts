@@ -181,7 +181,8 @@ const CONSUL_NAMES: Readonly<Record<string, string>> = {
   'check.deregisterAfter': 'RINGWAY_CHECK_DEREGISTER_AFTER',
 };
 
-function consulTls(settings: MembershipSettings): ConsulTls | undefined {
+/** Trust and identity towards Consul, when given. @throws SettingsError */
+export function consulTls(settings: MembershipSettings): ConsulTls | undefined {
   const tls = {
     ...readPem('ca', 'RINGWAY_CONSUL_CA', settings.consulCa),
     ...readPem('cert', 'RINGWAY_CONSUL_CERT', settings.consulCert),
