@@ -74,7 +74,11 @@ async function sourceFrom(settings: IngestSettings): Promise<(hooks: SourceHooks
   });
   switch (settings.source) {
     case 'redis': {
-      const url = urlOf('RINGWAY_INGEST_REDIS_URL', settings.redisUrl ?? 'redis://127.0.0.1:6379', 'redis');
+      const url = urlOf(
+        'RINGWAY_INGEST_REDIS_URL',
+        settings.queueRedisUrl ?? 'redis://127.0.0.1:6379',
+        'redis',
+      );
       const { RedisSource } = await import('./redis/redis-source.ts');
       const { redisField: field, redisClaimIdle: claimIdleMs } = settings;
       return (hooks) => new RedisSource({ ...common(hooks), ...ca, url, group, field, claimIdleMs });

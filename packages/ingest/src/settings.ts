@@ -67,7 +67,7 @@ export const ingestSettings = Object.freeze({
         : 'URLs that begin with http:// or https://',
     help: 'Internal listeners of locators, asked for the ring in this order. Left out, Consul is asked.',
   }),
-  redisUrl: setting.secret('RINGWAY_INGEST_REDIS_URL', {
+  queueRedisUrl: setting.secret('RINGWAY_INGEST_REDIS_URL', {
     help: 'redis:// or rediss:// URL, with user and password where needed. By default redis://127.0.0.1:6379.',
   }),
   redisField: setting.string('RINGWAY_INGEST_REDIS_FIELD', {

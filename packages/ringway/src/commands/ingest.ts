@@ -3,6 +3,7 @@ import { configureIngest, type IngestSettings, ingestSettings } from '@ringway/i
 import { locatorSettings } from '@ringway/locator';
 import { nodeSettings } from '@ringway/node';
 import { consulSource, locatorSource, type RingSource, RingwayPush } from '@ringway/push';
+import { redisSource } from '@ringway/push/redis';
 import {
   createLogger,
   loadEnvironment,
@@ -19,6 +20,7 @@ import {
   consulTls,
   type MembershipSettings,
   membershipSettings,
+  ringRedis,
 } from '../membership-settings.ts';
 
 /** Everything that `ringway ingest` reads from its environment. */
@@ -57,6 +59,10 @@ export const ingest: Command = {
 
 function ringSource(settings: IngestSettings & MembershipSettings): RingSource {
   if (settings.locators.length > 0) return locatorSource({ urls: settings.locators });
+  if (settings.membership === 'redis') {
+    const { url, tls } = ringRedis(settings);
+    return redisSource({ url, ...(tls && { tls }) });
+  }
   const tls = consulTls(settings);
   return consulSource({
     address: settings.consulUrl,
