@@ -4,7 +4,9 @@ import { routerConformance } from './router-conformance.ts';
 import { KEPT, RingRouters } from './support/ring-routers.ts';
 
 for (const count of [1, 3]) {
-  routerConformance('the ring', count, { resume: true, kept: KEPT }, (nodes) => RingRouters.start(nodes));
+  routerConformance('the ring', count, { resume: true, counts: true, kept: KEPT }, (nodes) =>
+    RingRouters.start(nodes),
+  );
 }
 
 describe('with the log in Redis', () => {
@@ -14,7 +16,7 @@ describe('with the log in Redis', () => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  routerConformance('the ring', 3, { resume: true, kept: KEPT }, (nodes) =>
+  routerConformance('the ring', 3, { resume: true, counts: true, kept: KEPT }, (nodes) =>
     RingRouters.start(nodes, { redisUrl: redis.url }),
   );
 });

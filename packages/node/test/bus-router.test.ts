@@ -1,0 +1,25 @@
+import { type RedisServer, startRedis } from '@ringway/testkit';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { routerConformance } from './router-conformance.ts';
+import { BusRouters } from './support/bus-routers.ts';
+import { KEPT } from './support/ring-routers.ts';
+
+for (const log of ['memory', 'redis'] as const) {
+  describe(log === 'redis' ? 'with the log in Redis' : 'without a log', () => {
+    let redis: RedisServer;
+    beforeAll(async () => {
+      redis = await startRedis();
+    });
+    afterAll(() => redis[Symbol.asyncDispose]());
+
+    for (const scheme of ['directory', 'broadcast'] as const) {
+      for (const count of [1, 3]) {
+        const abilities = { resume: log === 'redis', counts: scheme === 'directory', kept: KEPT };
+        routerConformance(`the ${scheme}`, count, abilities, async (nodes) => {
+          await redis.command('FLUSHALL');
+          return BusRouters.start(nodes, { scheme, log, redisUrl: redis.url });
+        });
+      }
+    }
+  });
+}
