@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type Membership, type Registration, RingWatcher } from '@ringway/membership';
@@ -12,6 +11,7 @@ import {
   type TlsFiles,
   tlsFiles,
 } from '@ringway/service';
+import { Accord } from './accord.ts';
 import { type Addresses, addressesOf, memberOf } from './addresses.ts';
 import { bounded, within } from './bounds.ts';
 import { Drain } from './drain.ts';
@@ -22,16 +22,11 @@ import { type OpenedLog, openLog } from './log/open-log.ts';
 import { Tenures } from './log/tenures.ts';
 import { nodeMetrics, Tally } from './metrics.ts';
 import { OwnState } from './own-state.ts';
-import { Peers } from './peers/peers.ts';
-import { MAX_PEER_FRAME_BYTES } from './peers/wire.ts';
-import { RingDoubts } from './ring-doubts.ts';
-import { RingPlaces } from './router/ring-places.ts';
-import { RingRouter } from './router/ring-router.ts';
+import { type OpenedRouter, openRouter } from './router/open-router.ts';
 import { MoveTickets } from './session/move-tickets.ts';
 import { Sessions } from './session/sessions.ts';
 import { Tickets } from './session/tickets.ts';
 import type { NodeSettings } from './settings.ts';
-import { Vigil } from './vigil.ts';
 
 /** What the node counts of the registry that it reads. Hand it to an adapter as its hooks. */
 export interface MembershipHooks {
@@ -127,7 +122,8 @@ class Parts {
   private readonly opened: OpenedLog;
   private readonly drain: Drain;
   private readonly ownState: OwnState;
-  private readonly router: RingRouter;
+  private readonly openedRouter: OpenedRouter;
+  private readonly accord: Accord;
   private readonly listener: PublicListener;
   private readonly internal: ReturnType<typeof internalApp>;
   private readonly metrics: { close(): void };
@@ -139,8 +135,6 @@ class Parts {
   private origins: readonly string[];
   private registration: Registration | undefined;
   private sweeper: NodeJS.Timeout | undefined;
-  private readonly vigil: Vigil;
-  private readonly doubts: RingDoubts;
   /** Another start of this node has its place: this one is home of nothing. */
   private replaced = false;
 
@@ -171,44 +165,32 @@ class Parts {
     const tenures = new Tenures(this.incarnation);
     const random = options.random ?? Math.random;
     this.opened = openLog(settings, { epochs: tenures, logger, random, now });
-    const peers = new Peers({
-      self: { id: nodeId, incarnation: this.incarnation },
-      cluster,
+    this.openedRouter = openRouter(settings, {
+      incarnation: this.incarnation,
       keys: clusterKeys,
-      linkTimeoutMs: settings.linkTimeout,
-      highWaterBytes: settings.peerWaitingBytes / 16,
-      maxWaitingBytes: settings.peerWaitingBytes,
-      maxFrameBytes: MAX_PEER_FRAME_BYTES,
-      ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
-      checksum: () => this.router.ring.version.checksum,
-      awake: () => this.vigil.look(),
+      log: this.opened.log,
+      tenures,
+      watcher: this.watcher,
+      logger,
+      random,
       now,
-      nonce: () => randomBytes(16).toString('base64url'),
-      onMismatch: () => this.doubts.onMismatch(),
-      onRefused: (reason, peer) => {
+      wallClock,
+      onPeerRefused: (reason, peer) => {
         this.refused.add('peer');
         logger.warn({ peer, reason }, 'a link to a peer was refused or given up');
       },
     });
-    this.router = new RingRouter({
-      selfId: nodeId,
-      incarnation: this.incarnation,
-      ring: this.watcher.current,
-      peers,
-      log: this.opened.log,
-      tenures,
-      homeTimeoutMs: settings.homeTimeout,
-      maxWaitingBytes: settings.peerWaitingBytes,
-      now,
-      awake: () => this.vigil.look(),
-      onLeaving: (id, incarnation) => this.watcher.saidLeaving(id, incarnation),
-    });
-    this.doubts = new RingDoubts(this.watcher, this.router, logger);
-    this.vigil = new Vigil({
-      limitMs: (settings.linkTimeout * 2) / 3,
-      now,
-      wallClock,
-      onStop: (ms) => this.doubts.onStop(ms),
+    const { router, places } = this.openedRouter;
+    const scheme = { router: settings.router, log: settings.log };
+    this.accord = new Accord({
+      self: { id: nodeId, incarnation: this.incarnation },
+      scheme,
+      ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
+      logger,
+      onDiscord: ({ message }) => {
+        logger.error(message);
+        this.onEnd();
+      },
     });
     const tickets = new Tickets({
       keys: ticketKeys,
@@ -223,8 +205,8 @@ class Parts {
     this.sessions = new Sessions({
       nodeId,
       settings,
-      router: this.router,
-      places: new RingPlaces(this.router.placement, peers),
+      router,
+      places,
       tickets,
       moveTickets: new MoveTickets({
         keys: ticketKeys,
@@ -242,8 +224,8 @@ class Parts {
       random,
       onAuthenticated: (stream) => this.listener.authenticated(stream),
     });
-    const { sessions, router, watcher } = this;
-    router.placement.onMoved = (moved) => sessions.mover.changed(moved);
+    const { sessions, watcher, openedRouter } = this;
+    openedRouter.onMoved = (moved) => sessions.mover.changed(moved);
     this.drain = new Drain({
       nodeId,
       graceMs: settings.stopGrace,
@@ -262,7 +244,7 @@ class Parts {
       },
       // a registry that is away has not told anyone: then the peers are told, and this node goes by it as they do
       empty: () => watcher.saidLeaving(nodeId, this.incarnation),
-      channelsClosed: () => this.replaced || router.channelsClosed,
+      channelsClosed: () => this.replaced || openedRouter.channelsClosed,
       drained: () => this.onEnd(),
     });
     this.ownState = new OwnState({
@@ -277,21 +259,21 @@ class Parts {
     const metrics = nodeMetrics({
       sessions: () => sessions.size,
       sessionsLimit: settings.maxSessions,
-      guests: () => router.counts.guests,
+      guests: () => openedRouter.counts.guests,
       channels: () => sessions.hub.size,
-      peers: () => peers.counts(),
-      relayFrames: () => router.counts.relayed + router.counts.delivered,
+      peers: () => openedRouter.counts.peers,
+      relayFrames: () => openedRouter.counts.relayed,
       delivered: () => sessions.hub.delivered,
-      repeats: () => sessions.hub.repeats,
+      repeats: () => sessions.hub.repeats + openedRouter.counts.repeats,
       lagging: () => sessions.lagging,
       gaps: () => sessions.hub.gaps,
-      dropped: () => router.counts.dropped,
-      mismatches: () => this.doubts.mismatches,
-      stops: () => this.doubts.stops,
+      dropped: () => openedRouter.counts.dropped,
+      mismatches: () => openedRouter.counts.mismatches,
+      stops: () => openedRouter.counts.stops,
       sendBufferBytes: () => sessions.sendBufferBytes,
       logBytes: () => this.opened.keptBytes(),
       ringAgeSeconds: () => watcher.ageSeconds(),
-      ringMembers: () => router.ring.size,
+      ringMembers: () => places.ring.size,
       publishes,
       closes: this.closes,
       moves,
@@ -303,6 +285,7 @@ class Parts {
     });
     this.metrics = metrics;
     this.opened.register(metrics.registry);
+    openedRouter.register(metrics.registry);
     this.listener = new PublicListener({
       listen: settings.publicListen,
       tls: this.publicTls && readTls(this.publicTls),
@@ -319,6 +302,7 @@ class Parts {
       cluster,
       keys: clusterKeys,
       insecure: settings.insecure,
+      about: { incarnation: this.incarnation, ...scheme },
       tls: this.internalTls && readTls(this.internalTls),
       bodyBytes: settings.bodyBytes,
       headerTimeoutMs: settings.headerTimeout,
@@ -335,7 +319,7 @@ class Parts {
       },
       sessionsOf: (userId) => sessions.sessionsOf(userId),
       count: (result) => publishes.add(result),
-      acceptPeer: (request, socket, head) => peers.accept(request, socket, head),
+      acceptPeer: (request, socket, head) => openedRouter.acceptPeer(request, socket, head),
     });
   }
 
@@ -345,8 +329,9 @@ class Parts {
     const { startTimeout } = settings;
     await within(startTimeout, signal, 'connecting to the log', this.opened.start());
     await within(startTimeout, signal, 'reading the ring from the registry', this.watcher.start());
-    await this.router.start(this.sessions.hub);
-    this.router.setRing(this.watcher.current);
+    await this.accord.join(this.watcher.current.members);
+    const routing = this.openedRouter.start(this.sessions.hub, () => this.watcher.current);
+    await within(startTimeout, signal, 'starting the router', routing);
     this.watcher.subscribe((before, after) => {
       this.logger.info(
         {
@@ -357,11 +342,11 @@ class Parts {
         },
         'the ring changed',
       );
-      this.router.setRing(after);
+      this.openedRouter.setRing(after);
+      this.accord.changed(after.members);
       this.lookAtSelf();
     });
     this.sessions.start();
-    this.vigil.start();
     this.sweeper = setInterval(() => this.opened.sweep(), SWEEP_MS);
     this.sweeper.unref();
     const publicPort = await this.listener.listen();
@@ -379,7 +364,7 @@ class Parts {
       replaced: (incarnation) => {
         this.logger.error({ incarnation }, 'another start of this node has replaced this one, stopping');
         this.replaced = true;
-        this.router.abdicate();
+        this.openedRouter.abdicate();
         this.onEnd();
       },
     });
@@ -394,14 +379,15 @@ class Parts {
     const { logger, registration } = this;
     await this.drain.finish();
     this.ownState.stop();
-    this.vigil.stop();
+    this.openedRouter.calm();
+    this.accord.stop();
     if (registration) {
       const atMost = Math.min(DEREGISTER_MS, settings.stopGrace / 3);
       await bounded(registration.deregister(), atMost, 'deregistering', logger);
     }
     this.sessions.stop();
     clearInterval(this.sweeper);
-    await this.router.stop();
+    await this.openedRouter.router.stop();
     await bounded(this.listener.close(), GOODBYE_MS, 'closing the public listener', logger);
     await bounded(this.internal.close(), GOODBYE_MS, 'closing the internal listener', logger);
     await this.watcher.close();

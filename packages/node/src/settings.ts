@@ -158,6 +158,23 @@ export const nodeSettings = Object.freeze({
     max: 3_600_000,
     help: 'How long before the end of its right a session is told.',
   }),
+  router: setting.choice('RINGWAY_ROUTER', ['ring', 'directory', 'broadcast'], {
+    default: 'ring',
+    help: 'How messages get from node to node; the same at all nodes of a cluster. ring: straight, by way of the channel’s home. directory: by queues in Redis, to the nodes that stand there for the channel. broadcast: by one channel of Redis to all nodes.',
+  }),
+  directoryTtl: setting.duration('RINGWAY_DIRECTORY_TTL', {
+    default: 10_000,
+    min: 500,
+    max: 3_600_000,
+    help: 'Directory: within this time after a node’s last word its entries are gone.',
+  }),
+  directoryQueue: setting.int('RINGWAY_DIRECTORY_QUEUE', {
+    default: 10_000,
+    min: 256,
+    max: 10_000_000,
+    unit: 'parcels',
+    help: 'Directory: most parcels (messages, or parts of lists) that wait in Redis for one node. What comes beyond that the node reads from the log, or, without one in Redis, tells as a gap.',
+  }),
   log: setting.choice('RINGWAY_LOG', ['memory', 'redis'], {
     default: 'memory',
     help: 'Where the messages of channels are kept for those who missed them; the same at all nodes of a cluster. With redis nothing confirmed is lost with a node.',
@@ -185,7 +202,7 @@ export const nodeSettings = Object.freeze({
     default: 2_000,
     min: 50,
     max: 60_000,
-    help: 'Redis log: how long Redis may take to answer. After that it is not known whether a message was stored.',
+    help: 'Redis log, directory and broadcast: how long Redis may take to answer. After that it is not known whether a message was stored.',
   }),
   logReplicas: setting.int('RINGWAY_LOG_REPLICAS', {
     default: 0,

@@ -45,6 +45,7 @@ describe('while peers take less than they are given', () => {
       cluster: 'ringway',
       keys: clusterKeys,
       insecure: true,
+      about: {},
       tls: undefined,
       bodyBytes: 10_000,
       headerTimeoutMs: 5_000,

@@ -128,8 +128,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Waits until every locator and node that runs has exactly the nodes that run in its ring, and every node a link to
-   * each of its peers.
+   * Waits until every locator and node that runs has exactly the nodes that run in its ring, and every node the links
+   * to its peers that it wants.
    */
   async settled(timeout = this.#options.startMs ?? 20_000): Promise<void> {
     const nodes = this.nodes.filter((node) => node.running);
@@ -141,8 +141,10 @@ export class Cluster implements AsyncDisposable {
     const links = async (node: ClusterProcess): Promise<string | true> => {
       const members = await node.metric('ringway_ring_members');
       const open = await node.metric('ringway_peer_links');
-      const enough = members === nodes.length && open >= nodes.length - 1;
-      return enough || `it has ${members} members and ${open} links`;
+      // none where messages go through Redis
+      const wanted = await node.metric('ringway_peer_links_wanted');
+      const enough = members === nodes.length && open >= wanted;
+      return enough || `it has ${members} members and ${open} links of ${wanted}`;
     };
     const wait = (
       who: ClusterProcess,

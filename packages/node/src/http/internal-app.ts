@@ -26,6 +26,8 @@ export interface InternalAppOptions {
   readonly cluster: string;
   readonly keys: KeyFamily;
   readonly insecure: boolean;
+  /** What this node says of itself to whoever asks. */
+  readonly about: Readonly<Record<string, string>>;
   readonly tls: TlsMaterial | undefined;
   readonly bodyBytes: number;
   readonly headerTimeoutMs: number;
@@ -97,7 +99,7 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
     else refuse(socket, 404);
   });
 
-  app.get(HTTP.healthz, () => ({ status: 'ok', nodeId: options.nodeId }));
+  app.get(HTTP.healthz, () => ({ status: 'ok', nodeId: options.nodeId, ...options.about }));
   app.get(HTTP.readyz, (_request, reply) => {
     if (!options.ready()) return reply.code(503).send({ status: 'not ready', nodeId: options.nodeId });
     return { status: 'ready', nodeId: options.nodeId };

@@ -56,7 +56,7 @@ function memoryLog(settings: NodeSettings, { epochs, now }: LogContext): OpenedL
 function redisLog(settings: NodeSettings, { logger, random, now }: LogContext): OpenedLog {
   const metrics = new RedisLogMetrics();
   const log = new RedisLog({
-    address: addressFrom(settings.redisUrl),
+    address: redisAddressFrom(settings.redisUrl, 'RINGWAY_LOG is redis'),
     cluster: settings.cluster,
     bounds: { messages: settings.logMessages, bytes: settings.logBytes, ageMs: settings.logAge },
     replicas: settings.logReplicas,
@@ -77,10 +77,11 @@ function redisLog(settings: NodeSettings, { logger, random, now }: LogContext): 
   };
 }
 
-function addressFrom(text: string | undefined): RedisAddress {
+/** Where Redis is, by the settings. `because` says why it is needed. @throws SettingsError */
+export function redisAddressFrom(text: string | undefined, because: string): RedisAddress {
   const name = 'RINGWAY_REDIS_URL';
   if (text === undefined)
-    throw new SettingsError([{ name, expected: 'a URL like redis://host:6379, since RINGWAY_LOG is redis' }]);
+    throw new SettingsError([{ name, expected: `a URL like redis://host:6379, since ${because}` }]);
   try {
     return redisAddress(text.split(',').map((url) => url.trim()));
   } catch (cause) {

@@ -6,7 +6,7 @@ import { BroadcastRedis } from '../../src/router/bus/broadcast-redis.ts';
 import { BusRouter } from '../../src/router/bus/bus-router.ts';
 import { DirectoryRedis } from '../../src/router/bus/directory-redis.ts';
 import type { Bus } from '../../src/router/bus/port.ts';
-import { RecordedChannels, type RouterCluster, type RouterNode } from '../router-conformance.ts';
+import { RecordedChannels, type RouterCluster, type RouterNode } from './recorded-channels.ts';
 import { redisLog } from './redis-log.ts';
 import { KEPT } from './ring-routers.ts';
 

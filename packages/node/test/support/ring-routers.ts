@@ -12,8 +12,8 @@ import { redisAddress } from '../../src/log/redis-url.ts';
 import { Tenures } from '../../src/log/tenures.ts';
 import { Peers } from '../../src/peers/peers.ts';
 import { RingRouter } from '../../src/router/ring-router.ts';
-import { RecordedChannels, type RouterCluster, type RouterNode } from '../router-conformance.ts';
 import { clusterKeys, waitFor } from './cluster.ts';
+import { RecordedChannels, type RouterCluster, type RouterNode } from './recorded-channels.ts';
 
 /** So many messages a channel are kept. */
 export const KEPT = 20;
