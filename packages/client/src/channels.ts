@@ -143,6 +143,8 @@ export class Channels {
   /** Behind our very position it counts wherever it leads: the log may have lost what we have. */
   gap({ channel, after, upTo }: GapFrame): void {
     const ours = this.#positions.get(channel);
+    // nothing lies between: a resume that ended where we are
+    if (ours && samePosition(ours, upTo)) return;
     if (!this.#positions.isAhead(channel, upTo) && !(ours && samePosition(ours, after))) return;
     this.#positions.set(channel, upTo);
     this.#port.gap({ channel, after, upTo });
