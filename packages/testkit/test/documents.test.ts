@@ -75,6 +75,8 @@ test('every setting and every metric that a document names exists', () => {
       .filter((name) => !name.startsWith('RINGWAY_TEST_'))
       .filter((name) => !code.includes(name) && !code.includes(name.replace(/_FILE$/, '')))
       .filter((name) => !code.includes(name.replace(/_(?:bucket|sum|count)$/, '')))
+      // named with a common beginning, which stands apart
+      .filter((name) => !code.includes(`'${name.replace(/^ringway_ingest_/, '')}'`))
       .map((name) => `${path}: ${name}`),
   );
   expect(unknown).toEqual([]);
