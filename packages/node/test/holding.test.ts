@@ -21,8 +21,8 @@ class OneChannel implements LocalChannels {
     return this.sessions;
   }
 
-  continueFrom(_channel: string, start: Position): void {
-    this.seen.push(`from ${start.epoch}/${start.seq}`);
+  continueFrom(_channel: string, start: Position, goesOn: boolean): void {
+    this.seen.push(`from ${start.epoch}/${start.seq}${goesOn ? '' : ' by reading'}`);
     this.position = start;
   }
 
@@ -80,9 +80,9 @@ describe('interest, as a home is told of it', () => {
   const turn = () => vi.advanceTimersByTimeAsync(0);
   const told = <T extends Control['t']>(peer: ScriptedPeer, t: T) =>
     peer.controls.filter((control): control is Extract<Control, { t: T }> => control.t === t);
-  const accept = (peer: ScriptedPeer, start: Position): void => {
+  const accept = (peer: ScriptedPeer, start: Position, goesOn = true): void => {
     const { correlation } = told(peer, 'interest').at(-1) as { correlation: number };
-    peer.socket?.say(encodeControl({ t: 'interested', correlation, start }));
+    peer.socket?.say(encodeControl({ t: 'interested', correlation, start, goesOn }));
   };
   const message = (seq: number, epoch = 'e1'): string =>
     encodeDeliver({
@@ -181,6 +181,51 @@ describe('interest, as a home is told of it', () => {
     await vi.advanceTimersByTimeAsync(200);
     expect(told(home, 'interest').at(-1)).toMatchObject({ channel: CHANNEL, position: at(5) });
     expect(told(home, 'interest')).toHaveLength(2);
+  });
+
+  it('stands by at the successor, which sends at once when it has taken over', async () => {
+    await subscribed();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told(next, 'standby')).toMatchObject([{ items: [{ channel: CHANNEL, sessions: 1 }] }]);
+    home.socket?.say(message(5));
+    next.socket?.say(message(6));
+    expect(local.seen).toEqual(['5', '6']);
+    // this node sees it later: what came meanwhile is behind it, and what it asked with is not where it is any more
+    home.broken = true;
+    next.unheard = [home.member.id];
+    home.break();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(told(next, 'interest')).toMatchObject([{ channel: CHANNEL, position: at(6) }]);
+    next.socket?.say(message(7));
+    accept(next, at(6));
+    next.socket?.say(message(8));
+    expect(local.seen).toEqual(['5', '6', '7', 'from e1/6 by reading', '8']);
+  });
+
+  it('does not stand by any more where it has ended', async () => {
+    await subscribed();
+    await vi.advanceTimersByTimeAsync(100);
+    local.held_ = false;
+    lone.router.unsubscribe(CHANNEL);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(told(next, 'standby').at(-1)).toEqual({
+      t: 'standby',
+      items: [{ channel: CHANNEL, sessions: 0 }],
+    });
+    next.socket?.say(message(5));
+    expect(local.seen).toEqual([]);
+  });
+
+  it('stands by anew on a new link, and where it is told that it was dropped', async () => {
+    await subscribed();
+    await vi.advanceTimersByTimeAsync(100);
+    next.break();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(told(next, 'standby')).toHaveLength(2);
+    next.socket?.say(encodeControl({ t: 'moved', channel: CHANNEL }));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told(next, 'standby')).toHaveLength(3);
+    expect(told(home, 'interest')).toHaveLength(1);
   });
 
   it('ends with the last session, and asks for nothing more', async () => {

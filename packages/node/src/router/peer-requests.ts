@@ -152,6 +152,12 @@ export class PeerRequests {
       case 'sessions':
         this.context.home.setSessions(from, control.channel, control.sessions);
         return;
+      case 'standby':
+        for (const { channel, sessions } of control.items) {
+          const isHome = this.context.placement.of(channel).kind === 'self';
+          this.context.home.standBy(from, channel, sessions, isHome);
+        }
+        return;
       case 'read':
         this.context.reads.handle(from, control);
         return;
