@@ -14,7 +14,7 @@ run: ## one locator, three nodes and a page, in one process; needs nothing but n
 test: ## every check: lint, types, unit, e2e, packages, a short round of each bench
 	@scripts/test.sh
 
-setup: ## install what the tests need: packages, Consul, Redis, Chromium, wrk
+setup: ## install what the tests need: packages, Consul, Redis, RabbitMQ, Kafka, Chromium, wrk
 	@scripts/setup.sh
 
 lint: ## style, formatting and the walls between packages

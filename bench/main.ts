@@ -9,6 +9,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
+import { hasNats } from './peers/nats.ts';
 import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
 import { socketIoStreams } from './peers/socket-io.ts';
 import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
@@ -85,6 +86,8 @@ for (const [part, plan] of [
   ['log', logPlan],
 ] as const) {
   if (!wanted(part)) continue;
+  if (part === 'relay' && !hasNats())
+    console.error('bench: no NATS server here (scripts/setup.sh nats builds one by Go): left out');
   const measured = await measureRelay(plan, progress);
   console.log(`\n${table(relayTable(measured))}`);
   rows.push(...relayTargets(measured));

@@ -3,13 +3,15 @@
 #   npm         packages of the lock file, Node 24 among them       (run, and everything else)
 #   consul      the Consul binary, into .tools/consul               (test)
 #   nats        a NATS server, built by Go into .tools, to be measured against; left out where there is no Go (bench)
-#   redis, chromium, websockets, wrk   from Debian by apt-get       (test; wrk for the benches)
+#   redis, rabbitmq, chromium, websockets, wrk   from Debian by apt-get  (test; wrk for the benches)
+#   kafka       Kafka from its Maven artifacts, into .tools/kafka; without Java 17 and Maven the mock broker of kcat, from
+#               Debian, stands in for it                              (test)
 # Without a PART: all of them but nats.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(npm consul redis chromium websockets wrk)
+[ ${#parts[@]} -gt 0 ] || parts=(npm consul redis rabbitmq kafka chromium websockets wrk)
 
 wants() {
   local part
@@ -19,12 +21,48 @@ wants() {
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
+# Java 17 or later, and Maven to fetch what shall run on it.
+can_kafka() {
+  command -v java >/dev/null && command -v mvn >/dev/null || return 1
+  local version
+  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+  [ "${version:-0}" -ge 17 ]
+}
+
+# Put in place by a rename, so that a run broken off never leaves half of it. The pom's sum tells when it is another one.
+get_kafka() {
+  local want new log
+  want=$(sha256sum <scripts/kafka/pom.xml)
+  [ "$(cat .tools/kafka/pom.sha256 2>/dev/null)" = "$want" ] && return 0
+  say "Kafka, by Maven"
+  mkdir -p .tools
+  new=$(mktemp -d .tools/kafka.XXXXXX)
+  log=$(mktemp)
+  if ! mvn -q -B -f scripts/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$PWD/$new" >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    rm -rf "$new" "$log"
+    say 'Maven could not bring Kafka; the mock broker of kcat stands in for it'
+    return 1
+  fi
+  printf '%s\n' "$want" >"$new/pom.sha256"
+  chmod 755 "$new"
+  rm -rf .tools/kafka "$log"
+  mv -T "$new" .tools/kafka
+}
+
 chromium=${RINGWAY_TEST_CHROMIUM:-/usr/bin/chromium}
 missing=()
 lacks() { missing+=("$1"); }
 
 if wants npm; then command -v npm >/dev/null || lacks npm; fi
 if wants redis; then command -v redis-server >/dev/null || lacks redis-server; fi
+if wants rabbitmq; then compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null || lacks rabbitmq-server; fi
+if wants kafka; then
+  if [ "${RINGWAY_TEST_KAFKA:-}" = mock ] || ! can_kafka || ! get_kafka; then
+    command -v kcat >/dev/null || lacks kcat
+  fi
+fi
 if wants chromium; then [ -x "$chromium" ] || lacks chromium; fi
 if wants wrk; then command -v wrk >/dev/null || lacks wrk; fi
 # Debian's own Python: another one on PATH does not see Debian's packages.
@@ -45,7 +83,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
   fi
   # Two runs at once would meet at dpkg's lock: wait for it rather than fail.
-  apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+  # RUNLEVEL=1: the services that come along are not started; the tests start their own.
+  apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300)
   say "installing ${missing[*]} by apt-get"
   log=$(mktemp)
   if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then

@@ -29,7 +29,7 @@ export PATH=$PWD/node_modules/.bin:$PATH
 step lint 60 npm run --silent lint
 step types 120 npm run --silent types
 # shellcheck disable=SC2046
-step unit 420 $(vitest unit)
+step unit 540 $(vitest unit)
 # shellcheck disable=SC2046
 step e2e 480 $(vitest e2e)
 step chaos 240 npm run --silent chaos -- --seconds 45 --seed 7 --homes

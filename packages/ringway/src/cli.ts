@@ -16,6 +16,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'Run a node: it holds clients’ sessions and carries their messages.',
     load: async () => (await import('./commands/node.ts')).node,
   },
+  ingest: {
+    summary: 'Publish what comes from a queue: Redis Streams, Kafka or RabbitMQ.',
+    load: async () => (await import('./commands/ingest.ts')).ingest,
+  },
   ring: {
     summary: 'Show the ring: its members, their state, and the share of the keys that each of them owns.',
     load: async () => (await import('./commands/ring.ts')).ring,

@@ -1,13 +1,13 @@
 import { type SettingsTable, settingsMarkdown, sharedSettings } from '@ringway/service';
+import { ingestTable } from './commands/ingest.ts';
 import { locatorTable } from './commands/locator.ts';
 import { nodeTable } from './commands/node.ts';
 import { membershipSettings } from './membership-settings.ts';
 
 const HEAD = `# Configuration
 
-\`ringway locator\` and \`ringway node\` are set by environment variables; \`ringway locator --help\` and
-\`ringway node --help\` print what stands here. This page is made from the same tables, and a test sees to it that it
-is up to date.
+\`ringway locator\`, \`ringway node\` and \`ringway ingest\` are set by environment variables; \`ringway locator --help\`
+and so on print what stands here. This page is made from the same tables, and a test sees to it that it is up to date.
 
 - A bad setting is named, with what was expected, and the process does not start (exit status 2). So is a variable that
   begins with \`RINGWAY_\` and that nobody knows. An empty variable counts as absent.
@@ -31,6 +31,13 @@ export function configurationMarkdown(): string {
     `## Locator and node\n\n${settingsMarkdown(both)}`,
     `## Locator\n\n${settingsMarkdown(without(locatorTable, both))}`,
     `## Node\n\n${settingsMarkdown(without(nodeTable, both))}`,
+    `## Ingest\n\n\`RINGWAY_CLUSTER\`, \`RINGWAY_LOG_LEVEL\` and those of Consul as above; the rest is:\n\n${settingsMarkdown(
+      without(ingestTable, {
+        ...membershipSettings,
+        cluster: ingestTable.cluster,
+        logLevel: ingestTable.logLevel,
+      }),
+    )}`,
   ].join('\n');
 }
 

@@ -135,8 +135,8 @@ export function consulFrom(settings: MembershipSettings, context: MembershipCont
   );
 }
 
-function redisOptions(settings: MembershipSettings, context: MembershipContext): RedisRingOptions {
-  const { cluster, keys, log, hooks } = context;
+/** The Redis that the ring stands in. @throws SettingsError */
+export function ringRedis(settings: MembershipSettings): Pick<RedisRingOptions, 'url' | 'tls'> {
   const url = settings.ringRedisUrl ?? settings.redisUrl;
   const name = settings.ringRedisUrl === undefined ? 'RINGWAY_REDIS_URL' : 'RINGWAY_RING_REDIS_URL';
   // What was given may hold a password.
@@ -148,14 +148,12 @@ function redisOptions(settings: MembershipSettings, context: MembershipContext):
     const expected = 'one Redis for the ring, in RINGWAY_RING_REDIS_URL: it does not live in a Redis Cluster';
     throw new SettingsError([{ name, expected }]);
   }
-  return {
-    url,
-    cluster,
-    signer: hmacSigner(keys),
-    log,
-    tls: readPem('ca', 'RINGWAY_REDIS_CA', settings.redisCa),
-    ...(hooks && { hooks }),
-  };
+  return { url, tls: readPem('ca', 'RINGWAY_REDIS_CA', settings.redisCa) };
+}
+
+function redisOptions(settings: MembershipSettings, context: MembershipContext): RedisRingOptions {
+  const { cluster, keys, log, hooks } = context;
+  return { ...ringRedis(settings), cluster, signer: hmacSigner(keys), log, ...(hooks && { hooks }) };
 }
 
 /** Says of a bad option by which setting it was given. @throws SettingsError */
@@ -181,7 +179,8 @@ const CONSUL_NAMES: Readonly<Record<string, string>> = {
   'check.deregisterAfter': 'RINGWAY_CHECK_DEREGISTER_AFTER',
 };
 
-function consulTls(settings: MembershipSettings): ConsulTls | undefined {
+/** Trust and identity towards Consul, when given. @throws SettingsError */
+export function consulTls(settings: MembershipSettings): ConsulTls | undefined {
   const tls = {
     ...readPem('ca', 'RINGWAY_CONSUL_CA', settings.consulCa),
     ...readPem('cert', 'RINGWAY_CONSUL_CERT', settings.consulCert),

@@ -1,9 +1,16 @@
+import { join } from 'node:path';
 import { KeyFamily, openCompact, verifyClusterToken } from '@ringway/service';
 import { describe, expect, test } from 'vitest';
 import { commandNames, run } from '../src/index.ts';
 
 const KEYS = { RINGWAY_CLUSTER_KEYS: 'a-cluster-key-for-tests-of-32-bytes!' };
 const TICKETS = { RINGWAY_TICKET_KEYS: 'a-ticket-key-for-tests-of-32-bytes!!' };
+
+const INGEST = {
+  RINGWAY_INGEST_SOURCE: 'redis',
+  RINGWAY_INGEST_QUEUE: 'orders',
+  RINGWAY_INGEST_MAPPING: join(import.meta.dirname, 'fixtures/mapping.json'),
+};
 
 async function ringway(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   let out = '';
@@ -39,6 +46,10 @@ describe('help', () => {
     ['node', ['RINGWAY_NODE_ID', 'RINGWAY_CONSUL_URL', 'RINGWAY_CHECK_URL', 'RINGWAY_TICKET_KEYS_FILE']],
     ['locator', ['RINGWAY_AUTH_KEYS', 'RINGWAY_CONSUL_TOKEN', 'RINGWAY_ROUTE_RATE']],
     ['push', ['RINGWAY_CLUSTER_KEYS']],
+    [
+      'ingest',
+      ['RINGWAY_INGEST_MAPPING', 'RINGWAY_CONSUL_URL', 'RINGWAY_INGEST_REDIS_URL_FILE', 'RINGWAY_STOP_GRACE'],
+    ],
   ])('of %s lists its settings', async (name, settings) => {
     const { out } = await ringway([name, '--help']);
     for (const setting of settings) expect(out).toContain(setting);
@@ -120,6 +131,36 @@ describe('a bad setting is named, and nothing starts', () => {
       'locator',
       { ...KEYS, ...TICKETS, RINGWAY_INSECURE: '1', RINGWAY_PUBLIC_LISTEN: '0.0.0.0:1' },
       /RINGWAY_PUBLIC_LISTEN/,
+    ],
+    [
+      'ingest',
+      KEYS,
+      /3 bad settings:\n {2}RINGWAY_INGEST_SOURCE: missing; expected one of redis, kafka, rabbitmq/,
+    ],
+    [
+      'ingest',
+      { ...KEYS, ...INGEST, RINGWAY_INGEST_MAX_IN_FLIGHT: '0' },
+      /RINGWAY_INGEST_MAX_IN_FLIGHT="0": expected an integer, from 1 to 65535/,
+    ],
+    [
+      'ingest',
+      { ...KEYS, ...INGEST, RINGWAY_INGEST_MAPPING: '/nowhere.json' },
+      /RINGWAY_INGEST_MAPPING="\/nowhere\.json": expected a file that can be read/,
+    ],
+    [
+      'ingest',
+      { ...KEYS, ...INGEST, RINGWAY_INGEST_MAPPING: join(import.meta.dirname, '../package.json') },
+      /RINGWAY_INGEST_MAPPING=.*: expected a mapping .*; name: no such field; there are to, data, id/,
+    ],
+    [
+      'ingest',
+      { ...KEYS, ...INGEST, RINGWAY_INGEST_REDIS_URL: 'http://user:short@redis' },
+      /RINGWAY_INGEST_REDIS_URL: expected a URL that begins with redis:\/\/ or rediss:\/\//,
+    ],
+    [
+      'ingest',
+      { ...KEYS, ...INGEST, RINGWAY_INGEST_SOURCE: 'kafka', RINGWAY_INGEST_KAFKA_SASL: 'PLAIN' },
+      /RINGWAY_INGEST_KAFKA_USER: expected a text, since RINGWAY_INGEST_KAFKA_SASL is given/,
     ],
   ])('%s with %j', async (name, env, message) => {
     const { status, out, err } = await ringway([name], env);

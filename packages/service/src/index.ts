@@ -1,3 +1,4 @@
+export { every } from './every.ts';
 export { type Opened, type OpenFailure, openCompact, signCompact } from './jws.ts';
 export { type KeySource, MIN_KEY_BYTES } from './key-text.ts';
 export { assertDistinct, hmacSigner, type Key, KeyFamily, sameText, type TextSigner } from './keys.ts';

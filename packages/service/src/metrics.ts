@@ -1,26 +1,27 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Gauge, type Registry } from 'prom-client';
+import { every } from './every.ts';
 
-/** Sampling interval: each sample wakes the process, which an idle one should not be. */
-const RESOLUTION_MS = 100;
+/** Sampling interval: each sample wakes the process, unless another timer does so anyway. */
+const INTERVAL_MS = 100;
 
 /**
- * Adds `ringway_eventloop_lag_seconds` to a registry: the longest delay of the event loop since the last scrape, beyond
- * the sampling interval.
+ * Adds `ringway_eventloop_lag_seconds` to a registry: the longest delay of the event loop since the last scrape, as a
+ * timer sees it that is due ten times a second.
  *
  * @returns the function that ends the measurement.
  */
 export function measureEventLoopLag(registry: Registry): () => void {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  histogram.enable();
+  let longest = 0;
   new Gauge({
     name: 'ringway_eventloop_lag_seconds',
     help: 'Longest delay of the event loop since the last scrape.',
     registers: [registry],
     collect() {
-      this.set(Math.max(0, histogram.max / 1e9 - RESOLUTION_MS / 1000));
-      histogram.reset();
+      this.set(longest / 1000);
+      longest = 0;
     },
   });
-  return () => histogram.disable();
+  return every(INTERVAL_MS, (lateMs) => {
+    if (lateMs > longest) longest = lateMs;
+  });
 }

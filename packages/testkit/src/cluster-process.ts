@@ -2,9 +2,9 @@ import { Agent, fetch, type RequestInit, type Response } from 'undici';
 import { type Exit, launch, type RunningProcess } from './process.ts';
 import { waitFor } from './wait-for.ts';
 
-/** One locator or node of a cluster. */
+/** One locator, node or ingest of a cluster. */
 export interface ProcessSpec {
-  readonly kind: 'locator' | 'node';
+  readonly kind: 'locator' | 'node' | 'ingest';
   /** The how-manieth of its kind. */
   readonly number: number;
   readonly id: string;
@@ -21,7 +21,7 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** A locator or node as a process of its own, that can be stopped, killed, frozen and started again as it was. */
+/** A locator, node or ingest as a process of its own, that can be stopped, killed, frozen and started again as it was. */
 export class ClusterProcess implements AsyncDisposable {
   readonly id: string;
   readonly number: number;

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Capabilities, RingDocument, RouteAnswer } from '@ringway/protocol';
 import { KeyFamily, mintClusterToken, signCompact } from '@ringway/service';
 import type { TestCa } from './certificates.ts';
-import { ClusterProcess, type ProcessSpec } from './cluster-process.ts';
+import { ClusterProcess } from './cluster-process.ts';
 import { type ConsulAgent, startDevConsul } from './consul.ts';
 import { freePorts } from './ports.ts';
 import { waitFor } from './wait-for.ts';
@@ -210,7 +210,7 @@ export class Cluster implements AsyncDisposable {
     if (this.#options.consul === undefined) await this.consul[Symbol.asyncDispose]();
   }
 
-  async #add(list: ClusterProcess[], kind: ProcessSpec['kind'], env: Env): Promise<ClusterProcess> {
+  async #add(list: ClusterProcess[], kind: 'locator' | 'node', env: Env): Promise<ClusterProcess> {
     // Counted before anything is awaited: several may be added at once.
     this.#added[kind] += 1;
     const number = this.#added[kind];

@@ -19,8 +19,10 @@ export {
   startConsulCluster,
   startDevConsul,
 } from './consul.ts';
+export { hasKafka, type KafkaBroker, type KafkaOptions, startKafka } from './kafka.ts';
 export { freePort, freePorts } from './ports.ts';
 export { type Exit, type LaunchOptions, launch, RunningProcess } from './process.ts';
+export { RabbitmqServer, startRabbitmq } from './rabbitmq.ts';
 export { type RedisOptions, RedisServer, startRedis } from './redis.ts';
 export { RedisCluster, startRedisCluster } from './redis-cluster.ts';
 export { type ProxyTarget, startTcpProxy, TcpProxy } from './tcp-proxy.ts';

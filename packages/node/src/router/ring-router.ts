@@ -1,6 +1,7 @@
 import type { Member } from '@ringway/membership';
 import type { Position } from '@ringway/protocol';
 import type { Ring } from '@ringway/ring';
+import { every } from '@ringway/service';
 import type { Log } from '../log/port.ts';
 import type { Tenures } from '../log/tenures.ts';
 import type { Inbound } from '../peers/inbound.ts';
@@ -74,7 +75,7 @@ export class RingRouter implements Router, PeerUser {
   private correlation = 0;
   /** The links are being brought in line with a new ring: who is heard is looked at once they are. */
   private updating = false;
-  private timers: NodeJS.Timeout[] = [];
+  private timers: (() => void)[] = [];
   private soon: NodeJS.Timeout | undefined;
   private unverified: Iterator<string> | undefined;
 
@@ -143,13 +144,12 @@ export class RingRouter implements Router, PeerUser {
       },
     });
     peers.start(this);
-    this.timers = [setInterval(() => this.sweep(), SWEEP_MS), setInterval(() => this.check(), CHECK_MS)];
-    for (const timer of this.timers) timer.unref();
+    this.timers = [every(SWEEP_MS, () => this.sweep()), every(CHECK_MS, () => this.check())];
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
+    for (const stop of this.timers) stop();
     clearTimeout(this.soon);
     await this.peers.stop();
     this.reads.expire(Number.POSITIVE_INFINITY);

@@ -9,7 +9,7 @@ import {
   userChannel,
   userOf,
 } from '@ringway/protocol';
-import type { Logger } from '@ringway/service';
+import { every, type Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
 import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
@@ -35,7 +35,7 @@ import type { Tickets } from './tickets.ts';
 const MAX_SHARED_CAPS = 1_000;
 
 /** How often the mover is asked for what is due, in milliseconds. */
-const MOVE_TICK_MS = 50;
+const MOVE_TICK_MS = 100;
 
 /** Most users kept out after a kick. */
 const MAX_BANS = 100_000;
@@ -95,8 +95,7 @@ export class Sessions implements SessionHost {
   private readonly byUser = new Map<string, Session | Session[]>();
   private readonly bans = new Map<string, number>();
   private readonly paused = new Set<Session>();
-  private timer: NodeJS.Timeout | undefined;
-  private moveTimer: NodeJS.Timeout | undefined;
+  private timers: (() => void)[] = [];
   /** No new sessions are taken. */
   private draining = false;
 
@@ -176,10 +175,7 @@ export class Sessions implements SessionHost {
 
   start(): void {
     this.wheel.start();
-    this.timer = setInterval(() => this.tellExpiring(), 1_000);
-    this.timer.unref();
-    this.moveTimer = setInterval(() => this.mover.tick(), MOVE_TICK_MS);
-    this.moveTimer.unref();
+    this.timers = [every(1_000, () => this.tellExpiring()), every(MOVE_TICK_MS, () => this.mover.tick())];
   }
 
   /** Takes no more sessions, or takes them again. */
@@ -202,8 +198,7 @@ export class Sessions implements SessionHost {
 
   stop(): void {
     this.wheel.stop();
-    clearInterval(this.timer);
-    clearInterval(this.moveTimer);
+    for (const stop of this.timers) stop();
   }
 
   get size(): number {

@@ -27,6 +27,21 @@ export interface FrameTarget {
   received(bytes: Buffer, start: number, end: number): void;
 }
 
+/** Where stream and socket keep their reader: closures for each of thousands would cost more than the reader. */
+const READER = Symbol('reader');
+
+interface WithReader {
+  [READER]?: FrameReader;
+}
+
+function onData(this: Duplex, chunk: Buffer): void {
+  (this as WithReader)[READER]?.read(this, chunk);
+}
+
+function onError(this: WebSocket): void {
+  (this as WithReader)[READER]?.silence();
+}
+
 /**
  * A short way into a node for the frames that come in numbers: whole messages of one frame, within one chunk of the
  * stream. They are unmasked where they stand and handed over without a Buffer made for any of them, where `ws` makes five.
@@ -34,53 +49,57 @@ export interface FrameTarget {
  * from the first byte of its frame to the last, so that `ws` alone says what the protocol is.
  */
 export class FrameReader {
-  private readonly stream: Duplex;
   private readonly target: FrameTarget;
   private readonly kind: FrameKind;
   /** The listener of `ws` on the stream. */
-  private readonly pass: (chunk: Buffer) => void;
+  private readonly pass: (this: Duplex, chunk: Buffer) => void;
   /** Bytes still to come of a frame that was passed on in part. */
   private owed = 0;
   /** Its head, as far as it came, while that does not tell how long the frame is. */
   private head: Buffer | undefined;
-  /** A message is under way in fragments, or the other side has said goodbye in the frame under way. */
-  private within: 'nothing' | 'fragments' | 'goodbye' = 'nothing';
-  /** Nothing that comes is of interest any more. */
-  private over = false;
+  /** A message is under way in fragments; the other side says goodbye in the frame under way, or has said it. */
+  private within: 'nothing' | 'fragments' | 'goodbye' | 'silence' = 'nothing';
 
   /** Reads what comes on the stream below the socket from now on. */
   constructor(stream: Duplex, socket: WebSocket, target: FrameTarget, kind: FrameKind) {
-    this.stream = stream;
     this.target = target;
     this.kind = kind;
     const [listener] = stream.listeners('data') as ((chunk: Buffer) => void)[];
     if (!listener) throw new Error('the WebSocket does not read its stream');
     this.pass = listener;
+    (stream as WithReader)[READER] = this;
+    (socket as WithReader)[READER] = this;
     stream.removeListener('data', listener);
-    stream.on('data', (chunk: Buffer) => this.read(chunk));
-    // before ws, which reads what is left in a stream that has closed by itself
-    stream.prependListener('close', () => {
-      this.over = true;
-    });
-    socket.on('error', () => {
-      this.over = true;
-    });
+    stream.on('data', onData);
+    socket.on('error', onError);
   }
 
-  private read(chunk: Buffer): void {
+  /** A chunk has come on the stream. */
+  read(stream: Duplex, chunk: Buffer): void {
+    // what is left in a stream that has closed by itself `ws` reads for itself
+    if (this.within === 'silence' || stream.destroyed) return;
     let at = 0;
     if (this.owed === 0 && this.head === undefined) {
       for (let next = this.take(chunk, at); next > at; next = this.take(chunk, at)) at = next;
     }
     // the rest of the chunk too: `ws` tells of what is wrong with a frame only when this turn is over
-    while (at < chunk.length && !this.over) at = this.handOn(chunk, at);
+    while (at < chunk.length && !this.silent) at = this.handOn(stream, chunk, at);
+  }
+
+  /** `ws` has found something wrong and closes: nothing that comes is of interest any more. */
+  silence(): void {
+    this.within = 'silence';
+  }
+
+  private get silent(): boolean {
+    return this.within === 'silence';
   }
 
   /** Takes the frame that begins here; returns where the next begins, or `at` when it is none for this way. */
   private take(bytes: Buffer, at: number): number {
     const { opcode, masked, maxBytes } = this.kind;
     const mark = masked ? MASKED : 0;
-    if (this.over || bytes[at] !== (FINAL | opcode) || this.within !== 'nothing') return at;
+    if (bytes[at] !== (FINAL | opcode) || this.within !== 'nothing') return at;
     const second = bytes[at + 1] as number;
     if ((second & MASKED) !== mark) return at;
     let length = second & 127;
@@ -98,11 +117,11 @@ export class FrameReader {
   }
 
   /** Gives `ws` what there is of the frame that begins or goes on here; returns what is behind it. */
-  private handOn(bytes: Buffer, at: number): number {
+  private handOn(stream: Duplex, bytes: Buffer, at: number): number {
     if (this.owed > 0) {
       const end = Math.min(bytes.length, at + this.owed);
       this.owed -= end - at;
-      this.pass.call(this.stream, bytes.subarray(at, end));
+      this.pass.call(stream, bytes.subarray(at, end));
       this.ended();
       return end;
     }
@@ -113,13 +132,13 @@ export class FrameReader {
     if (size === undefined) {
       // a copy: a view would keep the whole chunk
       this.head = Buffer.from(head);
-      this.pass.call(this.stream, bytes.subarray(at));
+      this.pass.call(stream, bytes.subarray(at));
       return bytes.length;
     }
     this.head = undefined;
     this.begun(head[0] as number);
     this.owed = size - before;
-    return this.handOn(bytes, at);
+    return this.handOn(stream, bytes, at);
   }
 
   /** `first` is the first byte of a frame that is passed on. */
@@ -132,7 +151,7 @@ export class FrameReader {
   }
 
   private ended(): void {
-    if (this.owed === 0 && this.within === 'goodbye') this.over = true;
+    if (this.owed === 0 && this.within === 'goodbye') this.within = 'silence';
   }
 }
 

@@ -1,3 +1,4 @@
+import { ingestSettings } from '@ringway/ingest';
 import { locatorSettings } from '@ringway/locator';
 import { createNode, nodeSettings } from '@ringway/node';
 import {
@@ -23,7 +24,7 @@ import {
 export const nodeTable = Object.freeze({ ...nodeSettings, ...membershipSettings, ...checkSettings });
 
 /** They may stand in the environment of the nodes, too. */
-const LOCATOR_NAMES = settingNames({ ...locatorSettings, ...sharingSettings });
+const OTHER_NAMES = settingNames(locatorSettings, sharingSettings, ingestSettings);
 
 /** `ringway node` */
 export const node: Command = {
@@ -32,7 +33,7 @@ export const node: Command = {
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(nodeTable)}`,
   async run(_args, terminal) {
-    const read = () => readSettings(nodeTable, loadEnvironment(terminal.env), { alsoKnown: LOCATOR_NAMES });
+    const read = () => readSettings(nodeTable, loadEnvironment(terminal.env), { alsoKnown: OTHER_NAMES });
     const settings = read();
     const ticketKeys = new KeyFamily(settings.ticketKeys);
     const clusterKeys = new KeyFamily(settings.clusterKeys);
