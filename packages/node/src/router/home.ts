@@ -185,6 +185,11 @@ export class Home {
     }
   }
 
+  /** Channels that this node is home of next, and that other nodes hold. */
+  get standbyCount(): number {
+    return this.standbys.size;
+  }
+
   /** Channels that other nodes hold. */
   channels(): Iterable<string> {
     return this.interests.channels();

@@ -15,6 +15,10 @@ export class Interests {
     return this.holders.get(channel)?.has(holder) === true;
   }
 
+  get size(): number {
+    return this.holders.size;
+  }
+
   channels(): Iterable<string> {
     return this.holders.keys();
   }

@@ -203,12 +203,14 @@ export class RingRouter implements Router, PeerUser {
   /** Counts for the metrics. */
   get counts(): {
     readonly guests: number;
+    readonly standbys: number;
     readonly relayed: number;
     readonly delivered: number;
     readonly dropped: number;
   } {
     return {
       guests: this.holding.guestCount,
+      standbys: this.home.standbyCount,
       relayed: this.requests.relayed,
       delivered: this.home.delivered,
       dropped: this.publishing.dropped,
