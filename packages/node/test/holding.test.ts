@@ -1,6 +1,7 @@
 import type { Position } from '@ringway/protocol';
 import { keyPoint } from '@ringway/ring';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LogRead, SharedLog } from '../src/log/port.ts';
 import { type Control, encodeControl, encodeDeliver } from '../src/peers/wire.ts';
 import type { Delivery, LocalChannels } from '../src/router/port.ts';
 import { HOME_TIMEOUT, LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
@@ -239,5 +240,80 @@ describe('interest, as a home is told of it', () => {
     home.break();
     await vi.advanceTimersByTimeAsync(500);
     expect(told(home, 'interest')).toHaveLength(1);
+  });
+});
+
+/** A log at the end of a slow line: where a channel begins is answered when the test says so. */
+class SlowHeads implements SharedLog {
+  readonly shared = true;
+  readonly open: (() => void)[] = [];
+
+  head(): Promise<Position> {
+    return new Promise((resolve) => this.open.push(() => resolve(at(7))));
+  }
+
+  append(): Promise<never> {
+    return Promise.reject(new Error('not asked for'));
+  }
+
+  read(): Promise<LogRead> {
+    return this.head().then((head) => ({ start: head, messages: [], end: head }));
+  }
+
+  tail(): Promise<LogRead> {
+    return this.read();
+  }
+
+  async close(): Promise<void> {}
+}
+
+describe('a registration that waits for a shared log', () => {
+  let log: SlowHeads;
+  let local: OneChannel;
+  let lone: LoneRouter;
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    log = new SlowHeads();
+    local = new OneChannel();
+    const watch = { received: () => {}, answered: () => {}, lost: () => {} };
+    lone = new LoneRouter(['node-2'], local, watch, log);
+    lone.setRing([]);
+    await vi.advanceTimersByTimeAsync(10);
+  });
+  afterEach(async () => {
+    const stopped = lone.router.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+    vi.useRealTimers();
+  });
+
+  it('goes to who has become the home meanwhile', async () => {
+    local.held_ = true;
+    const outcome: string[] = [];
+    lone.router.subscribe(CHANNEL, 1, {
+      accepted: ({ seq }) => outcome.push(`accepted ${seq}`),
+      failed: () => outcome.push('failed'),
+    });
+    lone.setRing(['node-2'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    log.open.shift()?.();
+    await vi.advanceTimersByTimeAsync(200);
+    const [peer] = lone.peers;
+    const asked = peer?.controls.find((control) => control.t === 'interest');
+    expect(asked).toMatchObject({ channel: CHANNEL, sessions: 1 });
+    expect(outcome).toEqual([]);
+    const { correlation } = asked as { correlation: number };
+    peer?.socket?.say(encodeControl({ t: 'interested', correlation, start: at(9), goesOn: false }));
+    expect(outcome).toEqual(['accepted 9']);
+  });
+
+  it('goes nowhere once nobody wants it', async () => {
+    lone.router.subscribe(CHANNEL, 1, { accepted: () => {}, failed: () => {} });
+    lone.setRing(['node-2'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    lone.router.unsubscribe(CHANNEL);
+    log.open.shift()?.();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(lone.peers[0]?.controls.filter((control) => control.t === 'interest')).toEqual([]);
   });
 });

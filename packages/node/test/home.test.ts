@@ -67,6 +67,7 @@ describe('interest that stands by at whoever is home next', () => {
       undefined,
       () => {},
       () => {},
+      () => true,
     );
     home.takeOver(() => true);
     expect(reached()).toBe(1);

@@ -9,6 +9,12 @@ import type { LocalChannels, SubscribeAnswer } from './port.ts';
 import { Successors } from './successors.ts';
 import { whenever } from './whenever.ts';
 
+/** Who waits for the first registration of a channel, and until when. */
+interface First {
+  readonly answer: SubscribeAnswer;
+  readonly deadline: number;
+}
+
 /** A channel with local sessions whose home is another node. */
 interface Guest {
   readonly channel: string;
@@ -27,7 +33,7 @@ interface Guest {
   /** Whether the home has accepted. Deliveries before that belong to an older registration. */
   live: boolean;
   /** The first registration waits for this; undefined once there was one. */
-  first: { readonly answer: SubscribeAnswer; readonly deadline: number } | undefined;
+  first: First | undefined;
   /** The node that one which is not the home has named as that: to be asked next. */
   hint: string | undefined;
   /** It is asked now by such a hint: another one is not followed, so that nobody sends it round in a circle. */
@@ -59,6 +65,8 @@ export class Holding {
   /** Those of them that stand nowhere, or whose first registration is under way. */
   private readonly loose = new Set<Guest>();
   private readonly asked = new Map<number, Guest>();
+  /** Channels of this node's own home of which the log is being asked for the beginning. */
+  private readonly opening = new Map<string, First>();
   private readonly successors: Successors;
   /** Those whose home has accepted since the last sweep. */
   private readonly settled = new Set<Guest>();
@@ -94,15 +102,9 @@ export class Holding {
   }
 
   subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
-    if (this.placement.of(channel).kind === 'self') {
-      whenever(
-        this.home.head(channel),
-        (start) => answer.accepted(start),
-        () => answer.failed(),
-      );
-      return;
-    }
-    this.ask(this.add(channel, sessions, { answer, deadline: this.now() + this.timeoutMs }));
+    const first = { answer, deadline: this.now() + this.timeoutMs };
+    if (this.placement.of(channel).kind === 'self') this.open(channel, sessions, first);
+    else this.ask(this.add(channel, sessions, first));
   }
 
   resubscribe(channel: string, sessions: number): void {
@@ -113,6 +115,7 @@ export class Holding {
   }
 
   unsubscribe(channel: string): void {
+    this.opening.delete(channel);
     const guest = this.guests.get(channel);
     if (!guest) return;
     this.forget(guest);
@@ -248,7 +251,27 @@ export class Holding {
     this.local.deliver(record.channel, record, 'elsewhere');
   }
 
-  private add(channel: string, sessions: number, first: Guest['first']): Guest {
+  /** The first registration of a channel that this node is home of. */
+  private open(channel: string, sessions: number, first: First): void {
+    const head = this.home.head(channel);
+    if (!(head instanceof Promise)) return first.answer.accepted(head);
+    this.opening.set(channel, first);
+    const isWanted = (): boolean => this.opening.get(channel) === first && this.opening.delete(channel);
+    head.then(
+      (start) => {
+        // while the log was asked another node has become the home, which does not know of it
+        if (isWanted() && this.placement.of(channel).kind !== 'self')
+          this.ask(this.add(channel, sessions, first));
+        else first.answer.accepted(start);
+      },
+      () => {
+        isWanted();
+        first.answer.failed();
+      },
+    );
+  }
+
+  private add(channel: string, sessions: number, first: First | undefined): Guest {
     const guest: Guest = {
       channel,
       point: keyPoint(channel),
@@ -326,10 +349,13 @@ export class Holding {
   /** This node has become the home: its own log goes on where the other's ended. */
   private takeOver(guest: Guest): void {
     this.forget(guest);
+    const { channel, sessions, first } = guest;
+    if (first) return this.open(channel, sessions, first);
     whenever(
-      this.home.head(guest.channel),
-      (head) => this.began(guest, head, false),
-      () => guest.first?.answer.failed(),
+      this.home.head(channel),
+      (head) => this.local.continueFrom(channel, head, false),
+      // what comes next shows what is missing
+      () => {},
     );
   }
 

@@ -71,7 +71,8 @@ export class Home {
   /**
    * A holder takes the channel from a position on. `accepted` gets the position behind which its stream goes on, and
    * whether that is all that there is behind `since`; where it is, what the log holds follows at once (of much of it, the
-   * beginning and the newest), then what comes.
+   * beginning and the newest), then what comes. `failed` where the log does not answer, or this node is not the home any
+   * more when it does.
    */
   register(
     holder: Holder,
@@ -80,9 +81,14 @@ export class Home {
     since: Position | undefined,
     accepted: (start: Position, goesOn: boolean) => void,
     failed: () => void,
+    isHome: () => boolean,
   ): void {
     const take = (start: Position, goesOn: boolean): boolean => {
       if (!holder.open) return false;
+      if (!isHome()) {
+        failed();
+        return false;
+      }
       this.interests.set(holder, channel, sessions);
       this.standbys.delete(holder, channel);
       accepted(start, goesOn);

@@ -136,16 +136,17 @@ export class PeerRequests {
     switch (control.t) {
       case 'interest': {
         const { correlation, channel, sessions, position } = control;
-        const place = this.context.placement.of(channel);
+        const isHome = (): boolean => this.context.placement.of(channel).kind === 'self';
         const refuse = (): void => {
+          const place = this.context.placement.of(channel);
           const hint = place.kind === 'peer' ? { home: place.member.id } : {};
           from.send(encodeControl({ t: 'interested', correlation, code: 'unavailable', ...hint }));
         };
-        if (place.kind !== 'self') refuse();
+        if (!isHome()) refuse();
         else {
           const accept = (start: Position, goesOn: boolean): void =>
             from.send(encodeControl({ t: 'interested', correlation, start, goesOn }));
-          this.context.home.register(from, channel, sessions, position, accept, refuse);
+          this.context.home.register(from, channel, sessions, position, accept, refuse, isHome);
         }
         return;
       }
