@@ -278,6 +278,7 @@ class Parts {
       sessions: () => sessions.size,
       sessionsLimit: settings.maxSessions,
       guests: () => router.counts.guests,
+      standbys: () => router.counts.standbys,
       channels: () => sessions.hub.size,
       peers: () => peers.counts(),
       relayFrames: () => router.counts.relayed + router.counts.delivered,

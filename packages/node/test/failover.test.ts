@@ -68,6 +68,31 @@ describe('a node that vanishes without goodbye', () => {
   );
 });
 
+describe('a home that takes over', () => {
+  it('has its holders from its first message on, before any of them has come to it', async () => {
+    await using cluster = await ProxiedCluster.startProxied(3, FAST);
+    const bob = 'bob';
+    const { home, successor, third } = roles(cluster, bob);
+    const guest = await cluster.connect(bob, cluster.node(third));
+    const alice = await cluster.connect('alice', cluster.node(successor));
+    const talker = new Talker(alice, `user:${bob}`);
+    talker.say();
+    await waitFor(() => numbers(guest).length === 1, 'the first');
+    await waitFor(
+      async () => metric(await metrics(cluster.node(successor)), 'ringway_standby_channels') === 1,
+      'the interest to stand by',
+    );
+    for (const way of cluster.around(home)) way.stall();
+    // on its way to the home when that is given up: the first that the new one orders, in the turn in which it takes over
+    talker.say();
+    await waitFor(() => alice.all('published').length > 1, 'an answer by the successor');
+    expect(alice.all('published').at(-1)).toMatchObject({ id: 't-1', reached: 1, position: { seq: 1 } });
+    await waitFor(() => numbers(guest).at(-1) === 1, 'the second');
+    await talker.stop();
+    for (const way of cluster.around(home)) way.heal();
+  });
+});
+
 describe('a link that breaks between two nodes alone', () => {
   it.each([
     ['both ways', (cluster: ProxiedCluster, a: string, b: string) => cluster.between(a, b)],

@@ -119,6 +119,11 @@ export class Placement {
     return this.place(before ?? home);
   }
 
+  /** Who is home of a point next, should its home go down. */
+  successorAt(point: number): Member | undefined {
+    return this.living.ownersAt(point, 2)[1];
+  }
+
   /** The home of a point if this node were gone; undefined where nobody else is left. */
   withoutSelf(point: number): Member | undefined {
     return this.living.ownersAt(point, 2).find(({ id }) => id !== this.selfId);
