@@ -1,3 +1,4 @@
+import type { CoreUse } from './fleet/core-use.ts';
 import { Crowd } from './fleet/crowd.ts';
 import type { Phase } from './fleet/jobs.ts';
 import type { FleetRow } from './fleet/row.ts';
@@ -110,14 +111,25 @@ export function fleetTimesTable(rows: readonly FleetRow[]): string[][] {
   const phases: readonly Phase[] = ['before', 'during', 'after'];
   const of = (row: FleetRow, what: 'p50' | 'p99' | 'silence' | 'stall'): string =>
     phases.map((phase) => digits(row.told.phases[phase][what])).join('/');
+  const share = ({ ran, waited }: CoreUse): string => `${digits(ran)}+${digits(waited)}`;
   return [
-    ['ms before/during/after', 'p50', 'p99', 'longest silence', "the load's own stall"],
+    [
+      'ms before/during/after',
+      'p50',
+      'p99',
+      'longest silence',
+      "the load's own stall",
+      'load ran+waited',
+      'servers ran+waited',
+    ],
     ...rows.map((row) => [
       `${row.peer}: ${row.change}`,
       of(row, 'p50'),
       of(row, 'p99'),
       of(row, 'silence'),
       of(row, 'stall'),
+      share(row.cores.load),
+      share(row.cores.servers),
     ]),
   ];
 }

@@ -5,6 +5,10 @@ import type { ArriveJob, Job, Look, Phase, TalkJob, Told } from './jobs.ts';
 export class Crowd implements AsyncDisposable {
   readonly #worker = new Worker('crowd', 'fleet/main.ts');
 
+  get pid(): number {
+    return this.#worker.pid;
+  }
+
   arrive(job: Omit<ArriveJob, 'job'>): Promise<Look> {
     return this.#do({ job: 'arrive', ...job }, 180_000);
   }

@@ -1,3 +1,4 @@
+import type { CoreUse } from './core-use.ts';
 import type { Told } from './jobs.ts';
 
 /** One change of one fleet under talk, as its clients saw it. */
@@ -17,6 +18,8 @@ export interface FleetRow {
   readonly movesSent: number | undefined;
   /** Sessions and sessions a second, where a drain was to take their quotient. */
   readonly rate: number | undefined;
+  /** Of the time of the change: how much of its core the load and the servers had, and how much they waited for it. */
+  readonly cores: { readonly load: CoreUse; readonly servers: CoreUse };
   readonly told: Told;
 }
 

@@ -3,6 +3,7 @@ import { buildRing } from '@ringway/ring';
 import { type Cluster, type ClusterProcess, waitFor } from '@ringway/testkit';
 import type { RingwayFleet, SocketIoFleet } from '../peers/fleet.ts';
 import { percentile } from '../support/stats.ts';
+import { CoreWatch } from './core-use.ts';
 import { Crowd } from './crowd.ts';
 import type { Told } from './jobs.ts';
 import type { Change, FleetRow } from './row.ts';
@@ -83,19 +84,23 @@ export class RingwayScenes {
     const [victim] = this.#running().slice(1);
     if (!victim) throw new Error('no node to kill');
     await begin(crowd, this.#load);
+    const cores = this.#cores();
     const at = performance.timeOrigin + performance.now();
     await victim.kill();
     await this.#allOff(victim.id);
+    const used = cores();
     const told = await end(crowd, this.#load, victim.id);
-    return killedRow('Ringway', 'SIGKILL, 1 of 3', this.#load, at, told);
+    return killedRow('Ringway', 'SIGKILL, 1 of 3', this.#load, at, used, told);
   }
 
   async #planned(change: Change, ideal: number, act: () => Promise<unknown>): Promise<FleetRow> {
     const crowd = this.#crowd;
     const sentBefore = await this.#sent();
     await begin(crowd, this.#load);
+    const cores = this.#cores();
     const at = performance.timeOrigin + performance.now();
     const gone = await act();
+    const used = cores();
     const told = await end(crowd, this.#load);
     return {
       peer: 'Ringway',
@@ -107,6 +112,7 @@ export class RingwayScenes {
       back: undefined,
       movesSent: (typeof gone === 'number' ? gone : 0) + (await this.#sent()) - sentBefore,
       rate: undefined,
+      cores: used,
       told,
     };
   }
@@ -128,6 +134,13 @@ export class RingwayScenes {
     }
     await this.#allOff(node.id);
     return Math.max(sent, before);
+  }
+
+  #cores(): () => FleetRow['cores'] {
+    return watchCores(this.#crowd, () => [
+      this.#cluster.locator.process.pid,
+      ...this.#running().map((node) => node.process.pid),
+    ]);
   }
 
   #running(): ClusterProcess[] {
@@ -183,6 +196,7 @@ export async function socketIoScene(
   const names = Array.from({ length: load.clients }, (_, i) => `u${i}`);
   await crowd.arrive({ kind: 'socket.io', names, addresses, tokens: [], atOnce: AT_ONCE });
   await begin(crowd, load);
+  const cores = watchCores(crowd, () => fleet.servers.map((server) => server.process.pid));
   const at = performance.timeOrigin + performance.now();
   fleet.servers[1]?.process.signal(signal);
   const gone = addresses[1] ?? '';
@@ -193,7 +207,8 @@ export async function socketIoScene(
     },
     { message: 'all clients to be back', timeout: LIMIT_MS, interval: 200 },
   );
-  return killedRow('Socket.IO, streams', `${signal}, 1 of 3`, load, at, await end(crowd, load, gone));
+  const used = cores();
+  return killedRow('Socket.IO, streams', `${signal}, 1 of 3`, load, at, used, await end(crowd, load, gone));
 }
 
 async function begin(crowd: Crowd, load: FleetLoad): Promise<void> {
@@ -208,7 +223,14 @@ async function end(crowd: Crowd, load: FleetLoad, node?: string): Promise<Told> 
   return crowd.hush(node);
 }
 
-function killedRow(peer: string, change: Change, load: FleetLoad, at: number, told: Told): FleetRow {
+function killedRow(
+  peer: string,
+  change: Change,
+  load: FleetLoad,
+  at: number,
+  cores: FleetRow['cores'],
+  told: Told,
+): FleetRow {
   const back = told.backAt.map((when) => when - at).sort((a, b) => a - b);
   return {
     peer,
@@ -220,6 +242,12 @@ function killedRow(peer: string, change: Change, load: FleetLoad, at: number, to
     back: { half: percentile(back, 0.5), most: percentile(back, 0.99), all: back.at(-1) ?? Number.NaN },
     movesSent: undefined,
     rate: undefined,
+    cores,
     told,
   };
+}
+
+function watchCores(crowd: Crowd, servers: () => readonly number[]): () => FleetRow['cores'] {
+  const watches = { load: new CoreWatch(() => [crowd.pid]), servers: new CoreWatch(servers) };
+  return () => ({ load: watches.load.end(), servers: watches.servers.end() });
 }

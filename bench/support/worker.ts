@@ -19,6 +19,10 @@ export class Worker implements AsyncDisposable {
     this.#child = fork(fileURLToPath(new URL(`../${script}`, import.meta.url)), { execPath, execArgv });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Rejects when the job fails, the process ends, or it takes longer than `limitMs`. */
   async do(job: { readonly job: string }, limitMs: number): Promise<unknown> {
     const done = new AbortController();
