@@ -1,7 +1,18 @@
 import { RingwayClient, type WebSocketClass } from '@ringway/client';
 import type { Position } from '@ringway/protocol';
 import { WebSocket } from 'ws';
+import { leanFetch } from './lean-fetch.ts';
 import type { Person, PersonEvents, Word } from './words.ts';
+
+/** Makes plain sockets, all of one shape, and tells when the welcome has come. */
+function seenBy(events: PersonEvents): WebSocketClass {
+  function Seen(url: string, protocols: string[]): WebSocket {
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false });
+    socket.once('message', () => events.stood());
+    return socket;
+  }
+  return Seen as unknown as WebSocketClass;
+}
 
 /** Someone with Ringway's SDK at its default settings. */
 export class SdkPerson implements Person {
@@ -11,17 +22,11 @@ export class SdkPerson implements Person {
 
   constructor(name: string, locator: string, token: string, events: PersonEvents) {
     this.name = name;
-    class Seen extends WebSocket {
-      constructor(url: string, protocols: string[]) {
-        super(url, protocols, { perMessageDeflate: false });
-        // the first frame is the welcome
-        this.once('message', () => events.stood());
-      }
-    }
     this.#client = new RingwayClient({
       locator,
       getToken: () => token,
-      WebSocket: Seen as unknown as WebSocketClass,
+      fetch: leanFetch,
+      WebSocket: seenBy(events),
     });
     this.#client.on('message', ({ data }) => events.heard(data as Word));
     this.#client.on('gap', ({ after, upTo }) => events.gap(after, upTo));
