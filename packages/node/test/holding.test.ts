@@ -185,7 +185,7 @@ describe('interest, as a home is told of it', () => {
     // all is well: nothing is answered, and nothing done
     expect(told(home, 'interest')).toHaveLength(1);
     home.socket?.say(encodeControl({ t: 'checked', lost: [], behind: [{ channel: CHANNEL, head: at(8) }] }));
-    expect(local.seen).toEqual(['5', 'from e1/8']);
+    expect(local.seen).toEqual(['5', 'from e1/8 by reading']);
     home.socket?.say(encodeControl({ t: 'checked', lost: [CHANNEL], behind: [] }));
     await turn();
     expect(told(home, 'interest')).toHaveLength(2);
