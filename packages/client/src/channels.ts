@@ -143,7 +143,8 @@ export class Channels {
   /** Behind our very position it counts wherever it leads: the log may have lost what we have. */
   gap({ channel, after, upTo }: GapFrame): void {
     const ours = this.#positions.get(channel);
-    if (!this.#positions.isAhead(channel, upTo) && !(ours && samePosition(ours, after))) return;
+    const isBack = ours && samePosition(ours, after) && !samePosition(ours, upTo);
+    if (!isBack && !this.#positions.isAhead(channel, upTo)) return;
     this.#positions.set(channel, upTo);
     this.#port.gap({ channel, after, upTo });
   }
@@ -153,8 +154,8 @@ export class Channels {
       this.#resuming.delete(channel);
       const ours = this.#positions.get(channel);
       // across epochs the node has told every gap; within ours the count itself says that something did not come
-      if (ours?.epoch === position.epoch) this.gap({ type: 'gap', channel, after: ours, upTo: position });
-      else this.#positions.set(channel, position);
+      if (ours?.epoch !== position.epoch) this.#positions.set(channel, position);
+      else if (position.seq > ours.seq) this.gap({ type: 'gap', channel, after: ours, upTo: position });
     }
     this.#attempts = 0;
     if (this.#resuming.size === 0) this.#cancelRetry?.();

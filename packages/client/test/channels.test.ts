@@ -199,3 +199,21 @@ test('what a connection that is being left delivers is taken where it fits, and 
   expect(bench.got).toEqual([1]);
   expect(bench.sent).toEqual([]);
 });
+
+test('a gap behind our very place counts wherever it leads, and one that we are past does not', () => {
+  const at = (seq: number): Position => ({ epoch: 'e1', seq });
+  const bench = new Bench();
+  bench.connect();
+  for (let i = 1; i <= 5; i++) bench.log.append('user:bob', `m${i}`, i);
+  bench.disconnect();
+  bench.connect();
+  bench.serve();
+  expect(bench.channels.position(OWN)).toEqual(at(5));
+  bench.channels.gap({ type: 'gap', channel: OWN, after: at(2), upTo: at(4) });
+  bench.channels.resumed({ type: 'resumed', channels: [{ channel: OWN, position: at(5) }] });
+  expect(bench.gaps).toEqual([]);
+  // the log has lost the last two, which it had acknowledged
+  bench.channels.gap({ type: 'gap', channel: OWN, after: at(5), upTo: at(3) });
+  expect(bench.gaps).toEqual([{ channel: OWN, after: at(5), upTo: at(3) }]);
+  expect(bench.channels.position(OWN)).toEqual(at(3));
+});

@@ -19,6 +19,7 @@ export interface MetricsSources {
   sessions(): number;
   readonly sessionsLimit: number;
   guests(): number;
+  standbys(): number;
   channels(): number;
   peers(): { readonly open: number; readonly wanted: number };
   relayFrames(): number;
@@ -85,6 +86,11 @@ export function nodeMetrics(sources: MetricsSources): { readonly registry: Regis
   gauge('ringway_channels', 'Channels with sessions on this node.', () => sources.channels());
   gauge('ringway_guest_channels', 'Channels with sessions on this node whose home is another node.', () =>
     sources.guests(),
+  );
+  gauge(
+    'ringway_standby_channels',
+    'Channels whose holders this node sends to should it become their home.',
+    () => sources.standbys(),
   );
   gauge('ringway_peer_links', 'Links to peers that are open.', () => sources.peers().open);
   gauge('ringway_peer_links_wanted', 'Links to peers that there should be.', () => sources.peers().wanted);

@@ -260,6 +260,7 @@ class Parts {
       sessions: () => sessions.size,
       sessionsLimit: settings.maxSessions,
       guests: () => openedRouter.counts.guests,
+      standbys: () => openedRouter.counts.standbys,
       channels: () => sessions.hub.size,
       peers: () => openedRouter.counts.peers,
       relayFrames: () => openedRouter.counts.relayed,

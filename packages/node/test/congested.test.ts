@@ -81,15 +81,16 @@ describe('while peers take less than they are given', () => {
     const { session } = await bench.session();
     const router = new FullRouter();
     const paused: Session[] = [];
+    const hub = new Hub(router, { onKick: () => {}, onRelieved: () => {} });
     const input = new Input({
       host: bench.host,
-      hub: new Hub(router, { onKick: () => {}, onRelieved: () => {} }),
+      hub,
       router,
       idPrefix: 'i.',
       maxListUsers: 10,
       maxGroups: 10,
       maxRefused: 10,
-      replay: { router, highWaterBytes: 1_000, attempts: 1 },
+      replay: { router, hub, highWaterBytes: 1_000, attempts: 1 },
       pause: (one) => paused.push(one),
       takeTicket: () => ({ ok: false, close: 'unavailable', reason: 'full' }),
       refreshed: () => {},

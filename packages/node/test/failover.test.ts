@@ -68,6 +68,67 @@ describe('a node that vanishes without goodbye', () => {
   );
 });
 
+describe('a home that takes over', () => {
+  it('has its holders from its first message on, before any of them has come to it', async () => {
+    await using cluster = await ProxiedCluster.startProxied(3, FAST);
+    const bob = 'bob';
+    const { home, successor, third } = roles(cluster, bob);
+    const guest = await cluster.connect(bob, cluster.node(third));
+    const alice = await cluster.connect('alice', cluster.node(successor));
+    const talker = new Talker(alice, `user:${bob}`);
+    talker.say();
+    await waitFor(() => numbers(guest).length === 1, 'the first');
+    await waitFor(
+      async () => metric(await metrics(cluster.node(successor)), 'ringway_standby_channels') === 1,
+      'the interest to stand by',
+    );
+    for (const way of cluster.around(home)) way.stall();
+    // on its way to the home when that is given up: the first that the new one orders, in the turn in which it takes over
+    talker.say();
+    await waitFor(() => alice.all('published').length > 1, 'an answer by the successor');
+    expect(alice.all('published').at(-1)).toMatchObject({ id: 't-1', reached: 1, position: { seq: 1 } });
+    await waitFor(() => numbers(guest).at(-1) === 1, 'the second');
+    await talker.stop();
+    for (const way of cluster.around(home)) way.heal();
+  });
+});
+
+describe('a ring that falls apart into two halves', () => {
+  it('serves both, and tells everyone what they missed of the other once it is whole again', async () => {
+    await using cluster = await ProxiedCluster.startProxied(2, FAST);
+    const bob = cluster.userOn('node-1', 'bob');
+    const here = await cluster.connect(bob, cluster.node('node-1'));
+    const there = await cluster.connect(bob, cluster.node('node-2'));
+    const near = await cluster.connect('near', cluster.node('node-1'));
+    const far = await cluster.connect('far', cluster.node('node-2'));
+    const said = new Talker(far, `user:${bob}`).start();
+    await said.more(20);
+    await waitFor(() => numbers(here).length >= 20 && numbers(there).length >= 20, 'the first');
+    for (const way of cluster.between('node-1', 'node-2')) way.cut();
+    await waitFor(
+      async () => metric(await metrics(cluster.node('node-2')), 'ringway_peer_links') === 0,
+      'the cut',
+    );
+    const cut = said.sent;
+    await said.more(20);
+    await waitFor(() => published(said.answers()).some((n) => n > cut), 'what the far half confirms');
+    near.send({ type: 'publish', to: `user:${bob}`, id: 'near', data: 'near' });
+    await near.next('published');
+    for (const way of cluster.between('node-1', 'node-2')) way.heal();
+    await cluster.settled();
+    await said.more(20);
+    const answers = await said.stop();
+    const last = said.sent - 1;
+    for (const client of [here, there]) {
+      await waitFor(() => numbers(client).at(-1) === last, 'the last one');
+      expectTold(client, published(answers));
+    }
+    // each missed something of the other half, and knows it
+    expect(here.all('gap').length).toBeGreaterThan(0);
+    expect(there.all('gap').length).toBeGreaterThan(0);
+  });
+});
+
 describe('a link that breaks between two nodes alone', () => {
   it.each([
     ['both ways', (cluster: ProxiedCluster, a: string, b: string) => cluster.between(a, b)],

@@ -1,6 +1,7 @@
 import type { Position } from '@ringway/protocol';
 import { keyPoint } from '@ringway/ring';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LogRead, SharedLog } from '../src/log/port.ts';
 import { type Control, encodeControl, encodeDeliver } from '../src/peers/wire.ts';
 import type { Delivery, LocalChannels } from '../src/router/port.ts';
 import { HOME_TIMEOUT, LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
@@ -21,8 +22,8 @@ class OneChannel implements LocalChannels {
     return this.sessions;
   }
 
-  continueFrom(_channel: string, start: Position): void {
-    this.seen.push(`from ${start.epoch}/${start.seq}`);
+  continueFrom(_channel: string, start: Position, goesOn: boolean): void {
+    this.seen.push(`from ${start.epoch}/${start.seq}${goesOn ? '' : ' by reading'}`);
     this.position = start;
   }
 
@@ -80,9 +81,9 @@ describe('interest, as a home is told of it', () => {
   const turn = () => vi.advanceTimersByTimeAsync(0);
   const told = <T extends Control['t']>(peer: ScriptedPeer, t: T) =>
     peer.controls.filter((control): control is Extract<Control, { t: T }> => control.t === t);
-  const accept = (peer: ScriptedPeer, start: Position): void => {
+  const accept = (peer: ScriptedPeer, start: Position, goesOn = true): void => {
     const { correlation } = told(peer, 'interest').at(-1) as { correlation: number };
-    peer.socket?.say(encodeControl({ t: 'interested', correlation, start }));
+    peer.socket?.say(encodeControl({ t: 'interested', correlation, start, goesOn }));
   };
   const message = (seq: number, epoch = 'e1'): string =>
     encodeDeliver({
@@ -174,6 +175,32 @@ describe('interest, as a home is told of it', () => {
     expect(local.seen).toEqual(['5', 'from e1/5', '6']);
   });
 
+  it('is checked when its channel has said nothing for a while: what was missed without a sign is found', async () => {
+    await subscribed();
+    home.socket?.say(message(5));
+    await vi.advanceTimersByTimeAsync(12_000);
+    const checks = told(home, 'check');
+    expect(checks.length).toBeGreaterThan(0);
+    expect(checks[0]).toEqual({ t: 'check', items: [{ channel: CHANNEL, sessions: 1, at: at(5) }] });
+    // all is well: nothing is answered, and nothing done
+    expect(told(home, 'interest')).toHaveLength(1);
+    home.socket?.say(encodeControl({ t: 'checked', lost: [], behind: [{ channel: CHANNEL, head: at(8) }] }));
+    expect(local.seen).toEqual(['5', 'from e1/8 by reading']);
+    home.socket?.say(encodeControl({ t: 'checked', lost: [CHANNEL], behind: [] }));
+    await turn();
+    expect(told(home, 'interest')).toHaveLength(2);
+    expect(told(home, 'interest').at(-1)).toMatchObject({ channel: CHANNEL, position: at(8) });
+  });
+
+  it('is not checked while its channel speaks', async () => {
+    await subscribed();
+    for (let seq = 5; seq < 40; seq++) {
+      home.socket?.say(message(seq));
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    expect(told(home, 'check')).toEqual([]);
+  });
+
   it('stands again on a new link, from where it was', async () => {
     await subscribed();
     home.socket?.say(message(5));
@@ -181,6 +208,51 @@ describe('interest, as a home is told of it', () => {
     await vi.advanceTimersByTimeAsync(200);
     expect(told(home, 'interest').at(-1)).toMatchObject({ channel: CHANNEL, position: at(5) });
     expect(told(home, 'interest')).toHaveLength(2);
+  });
+
+  it('stands by at the successor, which sends at once when it has taken over', async () => {
+    await subscribed();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told(next, 'standby')).toMatchObject([{ items: [{ channel: CHANNEL, sessions: 1 }] }]);
+    home.socket?.say(message(5));
+    next.socket?.say(message(6));
+    expect(local.seen).toEqual(['5', '6']);
+    // this node sees it later: what came meanwhile is behind it, and what it asked with is not where it is any more
+    home.broken = true;
+    next.unheard = [home.member.id];
+    home.break();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(told(next, 'interest')).toMatchObject([{ channel: CHANNEL, position: at(6) }]);
+    next.socket?.say(message(7));
+    accept(next, at(6));
+    next.socket?.say(message(8));
+    expect(local.seen).toEqual(['5', '6', '7', 'from e1/6 by reading', '8']);
+  });
+
+  it('does not stand by any more where it has ended', async () => {
+    await subscribed();
+    await vi.advanceTimersByTimeAsync(100);
+    local.held_ = false;
+    lone.router.unsubscribe(CHANNEL);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(told(next, 'standby').at(-1)).toEqual({
+      t: 'standby',
+      items: [{ channel: CHANNEL, sessions: 0 }],
+    });
+    next.socket?.say(message(5));
+    expect(local.seen).toEqual([]);
+  });
+
+  it('stands by anew on a new link, and where it is told that it was dropped', async () => {
+    await subscribed();
+    await vi.advanceTimersByTimeAsync(100);
+    next.break();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(told(next, 'standby')).toHaveLength(2);
+    next.socket?.say(encodeControl({ t: 'moved', channel: CHANNEL }));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told(next, 'standby')).toHaveLength(3);
+    expect(told(home, 'interest')).toHaveLength(1);
   });
 
   it('ends with the last session, and asks for nothing more', async () => {
@@ -194,5 +266,80 @@ describe('interest, as a home is told of it', () => {
     home.break();
     await vi.advanceTimersByTimeAsync(500);
     expect(told(home, 'interest')).toHaveLength(1);
+  });
+});
+
+/** A log at the end of a slow line: where a channel begins is answered when the test says so. */
+class SlowHeads implements SharedLog {
+  readonly shared = true;
+  readonly open: (() => void)[] = [];
+
+  head(): Promise<Position> {
+    return new Promise((resolve) => this.open.push(() => resolve(at(7))));
+  }
+
+  append(): Promise<never> {
+    return Promise.reject(new Error('not asked for'));
+  }
+
+  read(): Promise<LogRead> {
+    return this.head().then((head) => ({ start: head, messages: [], end: head }));
+  }
+
+  tail(): Promise<LogRead> {
+    return this.read();
+  }
+
+  async close(): Promise<void> {}
+}
+
+describe('a registration that waits for a shared log', () => {
+  let log: SlowHeads;
+  let local: OneChannel;
+  let lone: LoneRouter;
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    log = new SlowHeads();
+    local = new OneChannel();
+    const watch = { received: () => {}, answered: () => {}, lost: () => {} };
+    lone = new LoneRouter(['node-2'], local, watch, log);
+    lone.setRing([]);
+    await vi.advanceTimersByTimeAsync(10);
+  });
+  afterEach(async () => {
+    const stopped = lone.router.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+    vi.useRealTimers();
+  });
+
+  it('goes to who has become the home meanwhile', async () => {
+    local.held_ = true;
+    const outcome: string[] = [];
+    lone.router.subscribe(CHANNEL, 1, {
+      accepted: ({ seq }) => outcome.push(`accepted ${seq}`),
+      failed: () => outcome.push('failed'),
+    });
+    lone.setRing(['node-2'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    log.open.shift()?.();
+    await vi.advanceTimersByTimeAsync(200);
+    const [peer] = lone.peers;
+    const asked = peer?.controls.find((control) => control.t === 'interest');
+    expect(asked).toMatchObject({ channel: CHANNEL, sessions: 1 });
+    expect(outcome).toEqual([]);
+    const { correlation } = asked as { correlation: number };
+    peer?.socket?.say(encodeControl({ t: 'interested', correlation, start: at(9), goesOn: false }));
+    expect(outcome).toEqual(['accepted 9']);
+  });
+
+  it('goes nowhere once nobody wants it', async () => {
+    lone.router.subscribe(CHANNEL, 1, { accepted: () => {}, failed: () => {} });
+    lone.setRing(['node-2'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    lone.router.unsubscribe(CHANNEL);
+    log.open.shift()?.();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(lone.peers[0]?.controls.filter((control) => control.t === 'interest')).toEqual([]);
   });
 });

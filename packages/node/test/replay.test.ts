@@ -116,7 +116,7 @@ describe('a replay', () => {
           const ends: (Position | undefined)[] = [];
           const since = 'since' in wanted ? Math.min(wanted.since, published) : undefined;
           replay(
-            { router: log, highWaterBytes: 1_000, attempts: 1_000 },
+            { router: log, hub, highWaterBytes: 1_000, attempts: 1_000 },
             session,
             channel,
             since === undefined ? (wanted as { last: number }).last : at(since),
@@ -162,7 +162,7 @@ describe('a replay', () => {
     const channel = hub.subscribe(CHANNEL, { session, joined: () => {}, failed: () => {} });
     const record = recorded(session);
     let ended = 0;
-    const context = { router: log, highWaterBytes: 1_000, attempts: 3 };
+    const context = { router: log, hub, highWaterBytes: 1_000, attempts: 3 };
     replay(context, session, channel, at(1), () => ended++);
     replay(context, session, channel, at(0), () => ended++);
     log.open.shift()?.(false);
@@ -188,7 +188,7 @@ describe('a replay', () => {
     log.head = 2;
     const record = recorded(session);
     const ends: unknown[] = [];
-    replay({ router: log, highWaterBytes: 1_000, attempts: 3 }, session, channel, at(0), (end) =>
+    replay({ router: log, hub, highWaterBytes: 1_000, attempts: 3 }, session, channel, at(0), (end) =>
       ends.push(end),
     );
     for (let i = 0; i < 100 && ends.length === 0; i++) {
@@ -199,6 +199,41 @@ describe('a replay', () => {
     expect(record).toEqual({ taken: [1, 2, 3, 4, 5], gaps: 1 });
   });
 
+  describe('where the live stream is behind a client that was elsewhere', () => {
+    async function behind(canCatchUp: boolean) {
+      const log = new SlowLog();
+      const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });
+      const session = bench.sessionOn(pair);
+      session.state = 'open';
+      log.head = 5;
+      const channel = hub.subscribe(CHANNEL, { session, joined: () => {}, failed: () => {} });
+      log.head = 8;
+      const record = recorded(session);
+      const ends: unknown[] = [];
+      const told = canCatchUp ? hub : { continueFrom: () => {} };
+      const context = { router: log, hub: told, highWaterBytes: 1_000, attempts: 3 };
+      replay(context, session, channel, at(8), (end) => ends.push(end));
+      for (let i = 0; i < 100 && (ends.length === 0 || log.open.length > 0); i++) {
+        log.open.shift()?.(false);
+        await vi.advanceTimersByTimeAsync(25);
+      }
+      expect(ends).toEqual([at(8)]);
+      return { hub, channel, record };
+    }
+
+    it('has that catch up by the log', async () => {
+      const { hub, channel, record } = await behind(true);
+      expect(channel.position).toEqual(at(8));
+      hub.deliver(CHANNEL, delivery(9), 'elsewhere');
+      expect(record).toEqual({ taken: [9], gaps: 0 });
+    });
+
+    it('tells no gap that leads back', async () => {
+      const { record } = await behind(false);
+      expect(record).toEqual({ taken: [], gaps: 0 });
+    });
+  });
+
   it('is given up when the log cannot be read for too long', async () => {
     const log = new SlowLog();
     const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });
@@ -207,7 +242,7 @@ describe('a replay', () => {
     log.head = 2;
     const channel = hub.subscribe(CHANNEL, { session, joined: () => {}, failed: () => {} });
     const ends: unknown[] = [];
-    replay({ router: log, highWaterBytes: 1_000, attempts: 3 }, session, channel, at(0), (end) =>
+    replay({ router: log, hub, highWaterBytes: 1_000, attempts: 3 }, session, channel, at(0), (end) =>
       ends.push(end),
     );
     for (let i = 0; i < 3; i++) {

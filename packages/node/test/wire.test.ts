@@ -97,6 +97,10 @@ const control: fc.Arbitrary<Control> = fc.oneof(
     correlation,
   }),
   fc.record({
+    t: fc.constant('standby' as const),
+    items: fc.array(fc.record({ channel, sessions: fc.nat() })),
+  }),
+  fc.record({
     t: fc.constant('check' as const),
     items: fc.array(fc.record({ channel, sessions: fc.nat(), at: position })),
   }),

@@ -1,5 +1,5 @@
 import { ERRORS } from '@ringway/protocol';
-import type { Control } from './wire.ts';
+import type { Control } from './control.ts';
 
 type Check = (value: unknown) => boolean;
 
@@ -39,6 +39,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     home: optional(text),
   }),
   sessions: fields({ channel, sessions: count }),
+  standby: fields({ items: listOf(fields({ channel, sessions: count })) }),
   moved: fields({ channel }),
   read: fields({
     correlation,

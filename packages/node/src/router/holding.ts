@@ -1,25 +1,39 @@
-import type { Position } from '@ringway/protocol';
+import { type Position, samePosition } from '@ringway/protocol';
+import { keyPoint } from '@ringway/ring';
 import type { Outbound } from '../peers/outbound.ts';
 import type { Peers } from '../peers/peers.ts';
 import { type Control, type DeliverRecord, encodeControl } from '../peers/wire.ts';
 import type { Home } from './home.ts';
 import type { Placement, PlacementChange } from './placement.ts';
 import type { LocalChannels, SubscribeAnswer } from './port.ts';
+import { Successors } from './successors.ts';
 import { whenever } from './whenever.ts';
+
+/** Who waits for the first registration of a channel, and until when. */
+interface First {
+  readonly answer: SubscribeAnswer;
+  readonly deadline: number;
+}
 
 /** A channel with local sessions whose home is another node. */
 interface Guest {
   readonly channel: string;
+  /** Its place on the ring. */
+  readonly point: number;
   sessions: number;
   /** How many sessions the home was told of. */
   told: number;
   /** The link on which the interest stands, or was asked for; undefined while no home can be asked. */
   link: Outbound | undefined;
   correlation: number;
+  /** Where the local sessions were at when it was asked for. */
+  since: Position | undefined;
+  /** Where it stands by: whoever is there sends what it is home of before this node has seen that. */
+  standby: Outbound | undefined;
   /** Whether the home has accepted. Deliveries before that belong to an older registration. */
   live: boolean;
   /** The first registration waits for this; undefined once there was one. */
-  first: { readonly answer: SubscribeAnswer; readonly deadline: number } | undefined;
+  first: First | undefined;
   /** The node that one which is not the home has named as that: to be asked next. */
   hint: string | undefined;
   /** It is asked now by such a hint: another one is not followed, so that nobody sends it round in a circle. */
@@ -51,6 +65,11 @@ export class Holding {
   /** Those of them that stand nowhere, or whose first registration is under way. */
   private readonly loose = new Set<Guest>();
   private readonly asked = new Map<number, Guest>();
+  /** Channels of this node's own home of which the log is being asked for the beginning. */
+  private readonly opening = new Map<string, First>();
+  private readonly successors: Successors;
+  /** Those whose home has accepted since the last sweep. */
+  private readonly settled = new Set<Guest>();
   private correlation = 0;
   private round = 0;
   private unchecked: Iterator<Guest> | undefined;
@@ -69,6 +88,7 @@ export class Holding {
     this.local = options.local;
     this.timeoutMs = options.timeoutMs;
     this.now = options.now;
+    this.successors = new Successors(options.placement, options.peers);
   }
 
   /** Channels whose home is another node. */
@@ -82,15 +102,9 @@ export class Holding {
   }
 
   subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
-    if (this.placement.of(channel).kind === 'self') {
-      whenever(
-        this.home.head(channel),
-        (start) => answer.accepted(start),
-        () => answer.failed(),
-      );
-      return;
-    }
-    this.ask(this.add(channel, sessions, { answer, deadline: this.now() + this.timeoutMs }));
+    const first = { answer, deadline: this.now() + this.timeoutMs };
+    if (this.placement.of(channel).kind === 'self') this.open(channel, sessions, first);
+    else this.ask(this.add(channel, sessions, first));
   }
 
   resubscribe(channel: string, sessions: number): void {
@@ -101,6 +115,7 @@ export class Holding {
   }
 
   unsubscribe(channel: string): void {
+    this.opening.delete(channel);
     const guest = this.guests.get(channel);
     if (!guest) return;
     this.forget(guest);
@@ -122,10 +137,15 @@ export class Holding {
       if (place.kind === 'self') this.takeOver(guest);
       else if (place.kind === 'nowhere' || this.peers.reach(place.member.id) !== guest.link) this.ask(guest);
     }
+    this.successors.review(this.guests.values());
   }
 
   /** Asks again for what is not registered anywhere, and gives up on first registrations that took too long. */
   sweep(): void {
+    if (this.settled.size > 0) {
+      this.successors.review(this.settled);
+      this.settled.clear();
+    }
     if (this.loose.size === 0) return;
     const now = this.now();
     for (const guest of [...this.loose]) {
@@ -143,6 +163,7 @@ export class Holding {
   check(): void {
     this.round++;
     const items = new Map<Outbound, { channel: string; sessions: number; at: Position }[]>();
+    const checked: Guest[] = [];
     let left = Math.ceil(this.guests.size / CHECK_ROUNDS);
     for (; left > 0; left--) {
       this.unchecked ??= this.guests.values();
@@ -155,11 +176,13 @@ export class Holding {
       if (!link || !live || this.round - heard < CHECK_ROUNDS) continue;
       const at = this.local.positionOf(channel);
       if (!at) continue;
+      checked.push(next.value);
       const batch = items.get(link);
       if (batch && batch.length < CHECK_ITEMS) batch.push({ channel, sessions, at });
       else if (!batch) items.set(link, [{ channel, sessions, at }]);
     }
     for (const [link, batch] of items) link.send(encodeControl({ t: 'check', items: batch }));
+    this.successors.repeat(checked);
   }
 
   onChecked(link: Outbound, { lost, behind }: Checked): void {
@@ -174,8 +197,16 @@ export class Holding {
     this.sweep();
   }
 
+  /** Somebody may be there again who is next in line. */
+  onLinkOpen(): void {
+    this.successors.review(this.guests.values());
+  }
+
   onLinkDown(link: Outbound): void {
-    for (const guest of this.guests.values()) if (guest.link === link) this.loosen(guest);
+    for (const guest of this.guests.values()) {
+      if (guest.standby === link) guest.standby = undefined;
+      if (guest.link === link) this.loosen(guest);
+    }
   }
 
   onInterested(link: Outbound, { correlation, start, goesOn = false, home }: Interested): void {
@@ -191,30 +222,65 @@ export class Holding {
     }
     guest.live = true;
     this.loose.delete(guest);
+    this.settled.add(guest);
     if (guest.told !== guest.sessions) this.recount(guest);
-    this.began(guest, start, goesOn);
+    // what it sent while it stood by has brought the sessions further than they were
+    const at = this.local.positionOf(guest.channel);
+    this.began(
+      guest,
+      start,
+      goesOn && at !== undefined && guest.since !== undefined && samePosition(at, guest.since),
+    );
   }
 
   /** The home has dropped the interest. The sweep asks whoever is home, which may be the same node again. */
   onMoved(link: Outbound, channel: string): void {
     const guest = this.guests.get(channel);
+    if (guest?.standby === link) {
+      guest.standby = undefined;
+      this.settled.add(guest);
+    }
     if (guest?.link === link && guest.live) this.loosen(guest);
   }
 
   onDeliver(link: Outbound, record: DeliverRecord): void {
     const guest = this.guests.get(record.channel);
-    if (!guest?.live || guest.link !== link) return;
-    guest.heard = this.round;
+    if (!guest) return;
+    if (guest.live && guest.link === link) guest.heard = this.round;
+    else if (guest.standby !== link) return;
     this.local.deliver(record.channel, record, 'elsewhere');
   }
 
-  private add(channel: string, sessions: number, first: Guest['first']): Guest {
+  /** The first registration of a channel that this node is home of. */
+  private open(channel: string, sessions: number, first: First): void {
+    const head = this.home.head(channel);
+    if (!(head instanceof Promise)) return first.answer.accepted(head);
+    this.opening.set(channel, first);
+    const isWanted = (): boolean => this.opening.get(channel) === first && this.opening.delete(channel);
+    head.then(
+      (start) => {
+        // while the log was asked another node has become the home, which does not know of it
+        if (isWanted() && this.placement.of(channel).kind !== 'self')
+          this.ask(this.add(channel, sessions, first));
+        else first.answer.accepted(start);
+      },
+      () => {
+        isWanted();
+        first.answer.failed();
+      },
+    );
+  }
+
+  private add(channel: string, sessions: number, first: First | undefined): Guest {
     const guest: Guest = {
       channel,
+      point: keyPoint(channel),
       sessions,
       told: 0,
       link: undefined,
       correlation: 0,
+      since: undefined,
+      standby: undefined,
       live: false,
       first,
       hint: undefined,
@@ -228,6 +294,8 @@ export class Holding {
 
   private forget(guest: Guest): void {
     this.guests.delete(guest.channel);
+    this.settled.delete(guest);
+    this.successors.withdraw(guest);
     this.leave(guest);
     this.loose.delete(guest);
   }
@@ -258,6 +326,7 @@ export class Holding {
     this.asked.set(guest.correlation, guest);
     const { channel, sessions, correlation } = guest;
     const position = this.local.positionOf(channel);
+    guest.since = position;
     link.send(
       encodeControl({ t: 'interest', correlation, channel, sessions, ...(position ? { position } : {}) }),
     );
@@ -272,16 +341,21 @@ export class Holding {
   /** Takes the interest back from where it stands or was asked for. */
   private leave(guest: Guest): void {
     guest.link?.send(encodeControl({ t: 'sessions', channel: guest.channel, sessions: 0 }));
+    // which takes it back there altogether
+    if (guest.standby === guest.link) guest.standby = undefined;
     this.loosen(guest);
   }
 
   /** This node has become the home: its own log goes on where the other's ended. */
   private takeOver(guest: Guest): void {
     this.forget(guest);
+    const { channel, sessions, first } = guest;
+    if (first) return this.open(channel, sessions, first);
     whenever(
-      this.home.head(guest.channel),
-      (head) => this.began(guest, head, false),
-      () => guest.first?.answer.failed(),
+      this.home.head(channel),
+      (head) => this.local.continueFrom(channel, head, false),
+      // what comes next shows what is missing
+      () => {},
     );
   }
 

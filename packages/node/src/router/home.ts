@@ -1,6 +1,7 @@
 import { type Position, samePosition } from '@ringway/protocol';
 import { type Appended, type Log, type LoggedMessage, LogRefusedError, type SharedLog } from '../log/port.ts';
 import { type Control, encodeControl, encodeDeliver } from '../peers/wire.ts';
+import { Interests } from './interests.ts';
 import type { LocalChannels, Message, Outcome } from './port.ts';
 import { pageOf } from './read-requests.ts';
 import { SentOn } from './sent-on.ts';
@@ -30,8 +31,10 @@ type Done = ((outcome: Outcome) => void) | undefined;
 export class Home {
   private readonly log: Log;
   private readonly local: LocalChannels;
-  /** Channel -> holder -> its sessions. Local sessions are not in it: the hub knows them. */
-  private readonly interests = new Map<string, Map<Holder, number>>();
+  /** Local sessions are not in it: the hub knows them. */
+  private readonly interests = new Interests();
+  /** In channels that this node is home of next; the holders are registered with whoever it is now. */
+  private readonly standbys = new Interests();
   private readonly sentOn = new SentOn();
   /** Channels that are read from the log just now, and whether to look again after that. */
   private readonly catching = new Map<string, 'once' | 'again'>();
@@ -68,7 +71,8 @@ export class Home {
   /**
    * A holder takes the channel from a position on. `accepted` gets the position behind which its stream goes on, and
    * whether that is all that there is behind `since`; where it is, what the log holds follows at once (of much of it, the
-   * beginning and the newest), then what comes.
+   * beginning and the newest), then what comes. `failed` where the log does not answer, or this node is not the home any
+   * more when it does.
    */
   register(
     holder: Holder,
@@ -77,15 +81,16 @@ export class Home {
     since: Position | undefined,
     accepted: (start: Position, goesOn: boolean) => void,
     failed: () => void,
+    isHome: () => boolean,
   ): void {
     const take = (start: Position, goesOn: boolean): boolean => {
       if (!holder.open) return false;
-      let holders = this.interests.get(channel);
-      if (!holders) {
-        holders = new Map();
-        this.interests.set(channel, holders);
+      if (!isHome()) {
+        failed();
+        return false;
       }
-      holders.set(holder, sessions);
+      this.interests.set(holder, channel, sessions);
+      this.standbys.delete(holder, channel);
       accepted(start, goesOn);
       return true;
     };
@@ -113,10 +118,27 @@ export class Home {
 
   /** A holder has more or fewer sessions now; with none, or after a change of home, it is no holder any more. */
   setSessions(holder: Holder, channel: string, sessions: number): void {
-    const holders = this.interests.get(channel);
-    if (!holders?.has(holder)) return;
-    if (sessions > 0) holders.set(holder, sessions);
-    else if (holders.delete(holder) && holders.size === 0) this.interests.delete(channel);
+    if (sessions === 0) {
+      this.interests.delete(holder, channel);
+      this.standbys.delete(holder, channel);
+    } else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+  }
+
+  /** A holder that is registered elsewhere is to be sent to once this node is home, which it may be already. */
+  standBy(holder: Holder, channel: string, sessions: number, isHome: boolean): void {
+    if (sessions === 0) this.setSessions(holder, channel, 0);
+    else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+    else (isHome ? this.interests : this.standbys).set(holder, channel, sessions);
+  }
+
+  /** This node may have become home: who stood by is a holder from now on, and registers when it sees that, too. */
+  takeOver(isHome: (channel: string) => boolean): void {
+    for (const channel of this.standbys.channels()) {
+      if (!isHome(channel)) continue;
+      for (const [holder, sessions] of this.standbys.take(channel)) {
+        if (!this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+      }
+    }
   }
 
   /** A holder says where it stands: it is told what it is not registered for, and where it is behind. */
@@ -124,7 +146,7 @@ export class Home {
     const lost: string[] = [];
     const behind: { channel: string; head: Position }[] = [];
     for (const { channel, sessions, at } of items) {
-      if (!this.interests.get(channel)?.has(holder)) {
+      if (!this.interests.has(holder, channel)) {
         lost.push(channel);
         continue;
       }
@@ -152,9 +174,8 @@ export class Home {
 
   /** The link to a holder is gone, and all its interest with it. */
   dropHolder(holder: Holder): void {
-    for (const [channel, holders] of this.interests) {
-      if (holders.delete(holder) && holders.size === 0) this.interests.delete(channel);
-    }
+    this.interests.dropHolder(holder);
+    this.standbys.dropHolder(holder);
   }
 
   /**
@@ -162,18 +183,22 @@ export class Home {
    * sees, or no longer by the time that they look: who did not know would wait for messages that nobody sends it.
    */
   dropChannels(moved: (channel: string) => boolean): void {
-    for (const [channel, holders] of this.interests) {
+    for (const channel of this.interests.channels()) {
       if (!moved(channel)) continue;
-      this.interests.delete(channel);
       this.sentOn.delete(channel);
       const record = encodeControl({ t: 'moved', channel });
-      for (const holder of holders.keys()) holder.send(record);
+      for (const holder of this.interests.take(channel).keys()) holder.send(record);
     }
+  }
+
+  /** Channels that this node is home of next, and that other nodes hold. */
+  get standbyCount(): number {
+    return this.standbys.size;
   }
 
   /** Channels that other nodes hold. */
   channels(): Iterable<string> {
-    return this.interests.keys();
+    return this.interests.channels();
   }
 
   holdersOf(channel: string): Iterable<Holder> {

@@ -52,8 +52,8 @@ export function openBusRouter(
     get counts() {
       const { received, dropped } = router;
       const { repeats } = router.counts;
-      const peers = { open: 0, wanted: 0 };
-      return { guests: 0, relayed: received, dropped, repeats, mismatches: 0, stops: 0, peers };
+      const none = { guests: 0, standbys: 0, mismatches: 0, stops: 0, peers: { open: 0, wanted: 0 } };
+      return { ...none, relayed: received, dropped, repeats };
     },
     channelsClosed: true,
     onMoved: () => {},

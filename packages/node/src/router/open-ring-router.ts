@@ -53,10 +53,10 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     router,
     places: new RingPlaces(router.placement, peers),
     get counts() {
-      const { guests, relayed, delivered, dropped } = router.counts;
+      const { guests, standbys, relayed, delivered, dropped } = router.counts;
       const { mismatches, stops } = doubts;
-      const relays = relayed + delivered;
-      return { guests, relayed: relays, dropped, repeats: 0, mismatches, stops, peers: peers.counts() };
+      const totals = { guests, standbys, relayed: relayed + delivered, dropped, repeats: 0 };
+      return { ...totals, mismatches, stops, peers: peers.counts() };
     },
     get channelsClosed() {
       return router.channelsClosed;

@@ -32,7 +32,9 @@ export interface RouterContext {
 export interface RouterCounts {
   /** Channels with sessions here whose home is another node. */
   readonly guests: number;
-  /** Frames for other nodes. */
+  /** Channels with sessions here for which a successor stands by. */
+  readonly standbys: number;
+  /** Publications from other nodes, and deliveries to them. */
   readonly relayed: number;
   /** Publications without an answer that could not be placed. */
   readonly dropped: number;

@@ -136,21 +136,28 @@ export class PeerRequests {
     switch (control.t) {
       case 'interest': {
         const { correlation, channel, sessions, position } = control;
-        const place = this.context.placement.of(channel);
+        const isHome = (): boolean => this.context.placement.of(channel).kind === 'self';
         const refuse = (): void => {
+          const place = this.context.placement.of(channel);
           const hint = place.kind === 'peer' ? { home: place.member.id } : {};
           from.send(encodeControl({ t: 'interested', correlation, code: 'unavailable', ...hint }));
         };
-        if (place.kind !== 'self') refuse();
+        if (!isHome()) refuse();
         else {
           const accept = (start: Position, goesOn: boolean): void =>
             from.send(encodeControl({ t: 'interested', correlation, start, goesOn }));
-          this.context.home.register(from, channel, sessions, position, accept, refuse);
+          this.context.home.register(from, channel, sessions, position, accept, refuse, isHome);
         }
         return;
       }
       case 'sessions':
         this.context.home.setSessions(from, control.channel, control.sessions);
+        return;
+      case 'standby':
+        for (const { channel, sessions } of control.items) {
+          const isHome = this.context.placement.of(channel).kind === 'self';
+          this.context.home.standBy(from, channel, sessions, isHome);
+        }
         return;
       case 'read':
         this.context.reads.handle(from, control);

@@ -203,12 +203,14 @@ export class RingRouter implements Router, PeerUser {
   /** Counts for the metrics. */
   get counts(): {
     readonly guests: number;
+    readonly standbys: number;
     readonly relayed: number;
     readonly delivered: number;
     readonly dropped: number;
   } {
     return {
       guests: this.holding.guestCount,
+      standbys: this.home.standbyCount,
       relayed: this.requests.relayed,
       delivered: this.home.delivered,
       dropped: this.publishing.dropped,
@@ -288,6 +290,7 @@ export class RingRouter implements Router, PeerUser {
   }
 
   onLinkOpen(_link: Outbound): void {
+    this.holding.onLinkOpen();
     this.holding.sweep();
     this.publishing.pumpAll();
   }
@@ -319,6 +322,7 @@ export class RingRouter implements Router, PeerUser {
   /** What other homes have let go of is this node's now. */
   private takeHandedOver(): void {
     for (const moved of this.placement.takeHandedOver()) {
+      this.home.takeOver((channel) => this.placement.of(channel).kind === 'self');
       this.readRequests.review();
       this.holding.review({ moved, readmitted: false });
       this.publishing.review(moved);
@@ -332,6 +336,7 @@ export class RingRouter implements Router, PeerUser {
     if (readmitted) tenures.interrupted();
     else if (moved.size > 0) tenures.gained(moved, selfId);
     if (moved.size > 0) this.home.dropChannels((channel) => this.placement.of(channel).kind !== 'self');
+    this.home.takeOver((channel) => this.placement.of(channel).kind === 'self');
     this.readRequests.review();
     this.holding.review(change);
     this.publishing.review(moved);

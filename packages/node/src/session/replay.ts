@@ -1,6 +1,6 @@
 import { type Position, samePosition } from '@ringway/protocol';
 import type { LocalChannel } from '../hub/local-channel.ts';
-import type { Delivery, History, Router } from '../router/port.ts';
+import type { Delivery, History, LocalChannels, Router } from '../router/port.ts';
 import { whenever } from '../router/whenever.ts';
 import { frame, messageFrame } from './frames.ts';
 import type { Session } from './session.ts';
@@ -11,10 +11,14 @@ const RETRY_MS = 250;
 const DRAIN_MS = 20;
 /** So often the end of the log is looked at again while the live stream has not come to it. */
 const MAX_LOOKS = 50;
+/** Where the log holds more than the live stream has brought, that is told after so many looks, and again after as many. */
+const LOOKS_TO_TELL = 10;
 
 /** What a replay needs beside the session. */
 export interface ReplayContext {
   readonly router: Router;
+  /** Is told where the log has come to when the live stream has not. */
+  readonly hub: Pick<LocalChannels, 'continueFrom'>;
   /** Bytes waiting for a client above which no further page is read for it. */
   readonly highWaterBytes: number;
   /** Attempts to read, when the home cannot be reached, before the replay is given up. */
@@ -84,13 +88,18 @@ export function replay(
     if (channel.isAt(last)) finish(channel.position);
     else if (messages.length > 0) drained(() => read(last));
     // live messages that came since the log was read have passed by, or the hub is reading a hole itself
-    else if (looks-- > 0) later(() => read(last), looks === MAX_LOOKS - 1 ? 0 : DRAIN_MS);
-    else rejoin(last);
+    else if (looks-- > 0) {
+      // or it has missed them without a sign, as the client has not, which had them elsewhere
+      if (looks % LOOKS_TO_TELL === 0) context.hub.continueFrom(channel.name, last, false);
+      later(() => read(last), looks === MAX_LOOKS - 1 ? 0 : DRAIN_MS);
+    } else rejoin(last);
   };
 
   /** The log does not come to where the live stream is: what lies between is lost to the session, and it is told so. */
   const rejoin = (last: Position): void => {
     const { position = last } = channel;
+    // what the live stream brings first then the client has
+    if (position.epoch === last.epoch && position.seq < last.seq) return finish(last);
     if (!samePosition(last, position)) {
       session.send(frame({ type: 'gap', channel: channel.name, after: last, upTo: position }));
     }

@@ -111,6 +111,7 @@ export class Sessions implements SessionHost {
     this.lagBytes = settings.waitingBytes / 2;
     this.replay = {
       router: options.router,
+      hub: { continueFrom: (name, position, goesOn) => this.hub.continueFrom(name, position, goesOn) },
       highWaterBytes: settings.waitingBytes / 4,
       attempts: Math.ceil(settings.homeTimeout / 250),
     };

@@ -3,6 +3,7 @@ import type { Member } from '@ringway/membership';
 import { buildRing, type Ring } from '@ringway/ring';
 import { hmacSigner } from '@ringway/service';
 import { MemoryLog } from '../../src/log/memory.ts';
+import type { Log } from '../../src/log/port.ts';
 import { Tenures } from '../../src/log/tenures.ts';
 import { Peers } from '../../src/peers/peers.ts';
 import {
@@ -198,7 +199,7 @@ export class LoneRouter {
   readonly router: RingRouter;
   readonly peers: readonly ScriptedPeer[];
 
-  constructor(ids: readonly string[], local: LocalChannels, watch: PeerWatch) {
+  constructor(ids: readonly string[], local: LocalChannels, watch: PeerWatch, log?: Log) {
     this.peers = ids.map((id) => new ScriptedPeer(id, watch));
     const now = (): number => Date.now();
     const tenures = new Tenures('i1');
@@ -228,14 +229,16 @@ export class LoneRouter {
       incarnation: 'i1',
       ring: buildRing<Member>([]),
       peers: links,
-      log: new MemoryLog({
-        epochs: tenures,
-        channelMessages: 1_000,
-        totalBytes: 64_000_000,
-        retentionMs: 600_000,
-        channels: 1_000,
-        now,
-      }),
+      log:
+        log ??
+        new MemoryLog({
+          epochs: tenures,
+          channelMessages: 1_000,
+          totalBytes: 64_000_000,
+          retentionMs: 600_000,
+          channels: 1_000,
+          now,
+        }),
       tenures,
       homeTimeoutMs: HOME_TIMEOUT,
       maxWaitingBytes: 16_000_000,
