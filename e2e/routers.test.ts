@@ -64,6 +64,28 @@ for (const router of ['directory', 'broadcast']) {
   });
 }
 
+for (const router of ['directory', 'broadcast']) {
+  describe(`a cluster with the ${router} and no log`, () => {
+    it('carries messages, and tells everyone what may be missing', async () => {
+      await using cluster = await startCluster({ nodes: 2, nodeEnv: env(router, 'memory') });
+      const people = await everywhere(cluster);
+      const [alice, bob] = ['node-1', 'node-2'].map((id) => people.get(id) as Person) as [Person, Person];
+      expect(await alice.tell(bob, 1)).toMatchObject({ duplicate: false });
+      expect((await alice.tell(bob, 2)).position).toBeUndefined();
+      await bob.hears(2);
+      expect(bob.messages.map(({ position }) => position?.seq)).toEqual([1, 2]);
+      expect(bob.gaps).toEqual([]);
+      await cluster.node('node-2').kill();
+      await waitFor(() => bob.gaps.length > 0, { message: 'the gap', timeout: 30_000 });
+      expect(bob.nodeId).toBe('node-1');
+      await alice.tell(bob, 3);
+      await bob.hears(3);
+      expect(bob.heard).toEqual([1, 2, 3]);
+      await Promise.all([alice.leave(), bob.leave()]);
+    });
+  });
+}
+
 describe('a mixed cluster', () => {
   it('refuses a node with another router or another log, before it is in the ring, and says why', async () => {
     await using cluster = await startCluster({ nodes: 1, nodeEnv: { RINGWAY_REDIS_URL: redis.url } });

@@ -3,7 +3,7 @@ import { MemoryLog } from '../src/log/memory.ts';
 import { Tenures } from '../src/log/tenures.ts';
 import { type Holder, Home } from '../src/router/home.ts';
 import type { Outcome } from '../src/router/port.ts';
-import { RecordedChannels } from './router-conformance.ts';
+import { RecordedChannels } from './support/recorded-channels.ts';
 
 const CHANNEL = 'group:g';
 
