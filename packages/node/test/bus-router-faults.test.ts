@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type RedisServer, startRedis, waitFor } from '@ringway/testkit';
+import { type RedisServer, startRedis, startRedisCluster, waitFor } from '@ringway/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../src/router/port.ts';
 import { quote } from '../src/text.ts';
@@ -182,3 +182,41 @@ for (const scheme of ['directory', 'broadcast'] as const) {
     }
   });
 }
+
+describe('the broadcast over a Redis Cluster', () => {
+  it('listens to another of its nodes when one is lost, and tells a gap', async () => {
+    await using cluster = await startRedisCluster(3);
+    // those who listen begin with the first; the key of the publishes is looked for, so that their node is not that one
+    const slot = Number(await cluster.servers[0]?.command('CLUSTER', 'KEYSLOT', BASE));
+    const owners = (await cluster.servers[0]?.command('CLUSTER', 'SLOTS')) as [
+      number,
+      number,
+      [string, number],
+    ][];
+    const owner = owners.find(([from, to]) => from <= slot && slot <= to)?.[2][1];
+    const lost = cluster.servers.find(({ port }) => port !== owner) as RedisServer;
+    const urls = [lost, ...cluster.servers.filter((server) => server !== lost)].map(({ url }) => url);
+    // a slot without its node must not stop the others
+    for (const server of cluster.servers)
+      await server.command('CONFIG', 'SET', 'cluster-require-full-coverage', 'no');
+    const options = {
+      scheme: 'broadcast',
+      log: 'memory',
+      redisUrl: urls.join(','),
+      timeoutMs: 2_000,
+    } as const;
+    await using routers = await BusRouters.start(2, options);
+    const [one, other] = two(routers);
+    await other.local.join(other.router, CHANNEL);
+    const before = other.local.gaps;
+    await lost.kill();
+    await waitFor(() => other.local.gaps > before, { message: 'the gap', timeout: 30_000 });
+    await waitFor(
+      async () => {
+        await publish(one, 'heard');
+        return other.local.data(CHANNEL).includes('heard');
+      },
+      { message: 'a message', timeout: 30_000 },
+    );
+  });
+});

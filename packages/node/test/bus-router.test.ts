@@ -1,4 +1,4 @@
-import { type RedisServer, startRedis } from '@ringway/testkit';
+import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '@ringway/testkit';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { routerConformance } from './router-conformance.ts';
 import { BusRouters } from './support/bus-routers.ts';
@@ -23,3 +23,19 @@ for (const log of ['memory', 'redis'] as const) {
     }
   });
 }
+
+describe('over a Redis Cluster, with the log there', () => {
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await startRedisCluster(3);
+  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
+
+  for (const scheme of ['directory', 'broadcast'] as const) {
+    const abilities = { resume: true, counts: scheme === 'directory', kept: KEPT };
+    routerConformance(`the ${scheme}`, 3, abilities, async (nodes) => {
+      await Promise.all(cluster.servers.map((server) => server.command('FLUSHALL')));
+      return BusRouters.start(nodes, { scheme, log: 'redis', redisUrl: cluster.urls });
+    });
+  }
+});

@@ -32,7 +32,7 @@ export interface RouterContext {
 export interface RouterCounts {
   /** Channels with sessions here whose home is another node. */
   readonly guests: number;
-  /** Channels with sessions here for which a successor stands by. */
+  /** Channels whose holders this node sends to should it become their home. */
   readonly standbys: number;
   /** Publications from other nodes, and deliveries to them. */
   readonly relayed: number;

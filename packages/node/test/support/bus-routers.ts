@@ -36,7 +36,7 @@ export class BusNode implements RouterNode {
     const { counts } = this;
     this.name = `${nodeId}#${incarnation}`;
     const common = {
-      address: redisAddress([redisUrl]),
+      address: redisAddress(redisUrl.split(',')),
       timeoutMs,
       name: nodeId,
       cluster: 'test',

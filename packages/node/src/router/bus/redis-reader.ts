@@ -17,8 +17,8 @@ export interface RedisReaderOptions extends ClientOptions {
 
 const BACKOFF_BASE_MS = 50;
 const BACKOFF_CAP_MS = 2_000;
-/** A blocking read comes back empty after so many seconds, which shows that Redis is there. */
-const BLOCK_S = 1;
+/** A blocking read comes back empty after at most so long, which shows that Redis is there. Milliseconds. */
+const MOST_BLOCK_MS = 1_000;
 const TAKEN_AT_ONCE = 256;
 
 /** The connection on which parcels come from Redis; made again for ever, and given up when it has nothing to say. */
@@ -27,13 +27,22 @@ export class RedisReader {
   private readonly client: Redis | Cluster;
   private closing = false;
   private attempts = 0;
+  private tried = 0;
   private first = Promise.withResolvers<void>();
   private asked: Promise<void> | undefined;
   up = false;
 
   constructor(options: RedisReaderOptions) {
     this.options = options;
-    this.client = clientFor(options, () => this.backoff());
+    const { address, source } = options;
+    this.client =
+      'queue' in source
+        ? clientFor(options, () => this.backoff())
+        : // every node of a Redis Cluster has what is published at any: one is enough, and shows when it is lost
+          clientFor({ ...options, address: { ...address, urls: address.urls.slice(0, 1) } }, () => {
+            this.next();
+            return this.backoff();
+          });
     this.first.promise.catch(() => {});
     this.client.on('ready', () => void this.listen());
     this.client.on('close', () => {
@@ -85,11 +94,13 @@ export class RedisReader {
       }
       await this.within(timeoutMs, this.client.ping());
       this.listening();
+      // within the time in which a silent connection to a Redis Cluster is given up
+      const blockMs = Math.min(MOST_BLOCK_MS, timeoutMs / 2);
       while (this.up) {
-        const args = [String(BLOCK_S), '1', source.queue, 'LEFT', 'COUNT', String(TAKEN_AT_ONCE)];
+        const args = [String(blockMs / 1_000), '1', source.queue, 'LEFT', 'COUNT', String(TAKEN_AT_ONCE)];
         const take = new Command('blmpop', args, { replyEncoding: 'latin1' });
         const taken = this.client.sendCommand(take) as Promise<[string, string[]] | null>;
-        const [, texts = []] = (await this.within(BLOCK_S * 1_000 + timeoutMs, taken)) ?? [];
+        const [, texts = []] = (await this.within(blockMs + timeoutMs, taken)) ?? [];
         for (const text of texts) this.options.onText(text);
       }
     } catch (error) {
@@ -132,6 +143,16 @@ export class RedisReader {
     if (this.closing) return;
     await sleep(this.backoff(), undefined, { ref: false });
     if (!this.closing) this.client.connect().catch(() => {});
+  }
+
+  /** Another node of a Redis Cluster is tried. */
+  private next(): void {
+    const { urls } = this.options.address;
+    const { client } = this;
+    if (urls.length < 2 || client instanceof Cluster) return;
+    this.tried++;
+    const { hostname, port } = urls[this.tried % urls.length] as URL;
+    Object.assign(client.options, { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 6379) });
   }
 
   private backoff(): number {
