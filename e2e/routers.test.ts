@@ -45,6 +45,11 @@ for (const router of ['directory', 'broadcast']) {
       await bob.client.publish('group:class-7', 'a group');
       await Promise.all(all.map((person) => Promise.all([person.hears('a list'), person.hears('a group')])));
 
+      for (const node of cluster.nodes) expect(await node.metric('ringway_router_connected')).toBe(1);
+      const foreign = await cluster.node('node-3').metric('ringway_router_foreign_total');
+      if (router === 'broadcast') expect(foreign).toBeGreaterThan(0);
+      else expect(foreign).toBe(0);
+
       await cluster.node('node-2').stop();
       await alice.tell(bob, 'behind the drain');
       await bob.hears('behind the drain');

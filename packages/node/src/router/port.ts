@@ -22,9 +22,9 @@ export interface Publication extends Message {
 export type Outcome =
   | {
       readonly kind: 'published';
-      /** Sessions written to, as the home's table had it: a hint. */
+      /** Sessions written to, as the home's table had it: a hint. Where nobody has a table, those of this node. */
       readonly reached: number;
-      /** Absent for an ephemeral one. */
+      /** Absent for an ephemeral one, and where nodes share no log and no node is home. */
       readonly position: Position | undefined;
       readonly duplicate: boolean;
     }
@@ -90,12 +90,15 @@ export interface SubscribeAnswer {
 /**
  * PORT. Carries messages between the nodes of a cluster.
  *
- * - `publish` answers `done` once, with `published` only when the message is stored (or, ephemeral, was sent on);
- *   `unavailable` means that nothing was stored, `unknown` that it may have been.
+ * - `publish` answers `done` once, with `published` only when the message is stored (or, ephemeral or where there is
+ *   nothing to store it in, was sent on); `unavailable` means that nothing was, `unknown` that it may have been.
  * - Publications of one node to one channel take effect in the order of the calls.
  * - After `subscribe` was accepted at a position, every message of the channel after it reaches
  *   {@link LocalChannels.deliver}, in order; a break in that is told by `continueFrom`. A failed subscribe leaves no trace.
  *   The answer is a callback, since the first message may follow it in the same turn of the event loop.
+ * - A router that stores nothing numbers the messages of a channel as they come to this node, in an epoch that begins with
+ *   the subscription and with every break. `history` finds nothing then, but where the channel is: who missed something is
+ *   told a gap.
  * - The node subscribes a channel once, for however many sessions; `resubscribe` tells how many there are now.
  */
 export interface Router {
