@@ -1,4 +1,11 @@
-import { type Cluster, type RedisServer, startCluster, startRedis, waitFor } from '@ringway/testkit';
+import {
+  type Cluster,
+  createTestCa,
+  type RedisServer,
+  startCluster,
+  startRedis,
+  waitFor,
+} from '@ringway/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Person } from './support/person.ts';
 
@@ -93,7 +100,9 @@ for (const router of ['directory', 'broadcast']) {
 
 describe('a mixed cluster', () => {
   it('refuses a node with another router or another log, before it is in the ring, and says why', async () => {
-    await using cluster = await startCluster({ nodes: 1, nodeEnv: { RINGWAY_REDIS_URL: redis.url } });
+    await using ca = await createTestCa();
+    const nodeEnv = { RINGWAY_REDIS_URL: redis.url };
+    await using cluster = await startCluster({ nodes: 1, nodeEnv, ca, internalTls: true });
     for (const other of [env('broadcast', 'memory'), env('directory', 'memory'), env('ring')]) {
       await expect(cluster.addNode(other)).rejects.toThrow();
       const refused = cluster.nodes.at(-1);
