@@ -122,6 +122,37 @@ for (const scheme of ['directory', 'broadcast'] as const) {
       expect(other.local.data(CHANNEL)).toEqual(['1', '2']);
     });
 
+    it('is not disturbed by what is no parcel', async () => {
+      await using cluster = await routers({ scheme, log: 'memory' });
+      const [one, other] = two(cluster);
+      await other.local.join(other.router, CHANNEL);
+      const items = [
+        'null',
+        '7',
+        '["logged"]',
+        '["logged",7]',
+        '["logged","group:class-7","e"]',
+        '["no","x"]',
+        '{',
+      ];
+      const texts = [
+        '',
+        'x',
+        '3:ab',
+        '-1:',
+        '9'.repeat(30),
+        ...items.map((item) => `0:${item.length}:${item}`),
+      ];
+      for (const text of texts) {
+        if (scheme === 'directory') await redis.command('RPUSH', `${BASE}:q:${other.name}`, text);
+        else await redis.command('PUBLISH', `${BASE}:all`, `${text.length}:${text}`);
+      }
+      await redis.command('PUBLISH', `${BASE}:all`, 'x');
+      await publish(one, '1');
+      await waitFor(() => other.local.data(CHANNEL).length === 1, { message: 'the message' });
+      expect(other.counts.unreadable).toBeGreaterThanOrEqual(texts.length - 1);
+    });
+
     it('finds in the log what was stored and never sent', async () => {
       await using cluster = await routers({ scheme, log: 'redis' });
       const [, other] = two(cluster);

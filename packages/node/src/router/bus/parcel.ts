@@ -1,7 +1,16 @@
+import type { Position } from '@ringway/protocol';
 import { jsonFromWire, quote } from '../../text.ts';
 import type { Item, Parcel } from './port.ts';
 
 /** A parcel as it travels: wire text, every part behind its length, so that a script can put parts together. */
+
+const KINDS: ReadonlySet<string> = new Set<Item['kind']>([
+  'logged',
+  'unlogged',
+  'ephemeral',
+  'behind',
+  'kick',
+]);
 
 /** One part. */
 export function part(text: string): string {
@@ -46,20 +55,21 @@ export function decodeParcel(text: string): Parcel {
 }
 
 function decodeItem(text: string): Item {
-  const [kind, channel, third, seq, beforeEpoch, beforeSeq] = jsonFromWire(text) as [
-    Item['kind'],
-    string,
-    string | number | undefined,
-    number,
-    string,
-    number,
-  ];
-  if (kind === 'kick') return { kind, channel, banSeconds: Number(third) };
+  const parts = jsonFromWire(text);
+  if (!Array.isArray(parts)) throw new SyntaxError('an item is no list');
+  const [kind, channel, third, seq, beforeEpoch, beforeSeq] = parts as unknown[];
+  if (typeof channel !== 'string' || !isKind(kind)) throw new SyntaxError('an item of no known kind');
+  if (kind === 'kick') return { kind, channel, banSeconds: Number(third) || 0 };
   if (third === undefined) return { kind, channel };
-  return {
-    kind,
-    channel,
-    position: { epoch: String(third), seq },
-    previous: { epoch: beforeEpoch, seq: beforeSeq },
-  };
+  return { kind, channel, position: positionOf(third, seq), previous: positionOf(beforeEpoch, beforeSeq) };
+}
+
+/** Those of a later version are passed over with their parcel: this one would not know what to do. */
+function isKind(kind: unknown): kind is Item['kind'] {
+  return typeof kind === 'string' && KINDS.has(kind);
+}
+
+function positionOf(epoch: unknown, seq: unknown): Position {
+  if (typeof epoch !== 'string' || typeof seq !== 'number') throw new SyntaxError('an item with no position');
+  return { epoch, seq };
 }
