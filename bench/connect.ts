@@ -4,6 +4,7 @@ import { bareWs } from './peers/bare-ws.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
 import { ringway, ringwayOf } from './peers/ringway.ts';
 import { socketIo } from './peers/socket-io.ts';
+import type { Broken } from './support/broken.ts';
 import { Load } from './support/load.ts';
 import { cpuMicros, openFilesLimit, residentKib } from './support/proc.ts';
 import type { Progress } from './support/progress.ts';
@@ -57,16 +58,20 @@ export function connectSteps(plan: ConnectPlan): number {
   return plan.rounds * peersOf(plan).length;
 }
 
-export async function measureConnect(plan: ConnectPlan, progress: Progress): Promise<ConnectRow[]> {
+export async function measureConnect(
+  plan: ConnectPlan,
+  progress: Progress,
+  broken: Broken,
+): Promise<ConnectRow[]> {
   const idle = Math.min(plan.idle, openFilesLimit() - SPARE_FILES);
   const connecting = Math.min(plan.connecting, idle);
   const rounds = new Map<string, { cpu: number; rate: number; memory: number }[]>();
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const peer of peersOf(plan)) {
-      progress.step(`${connecting} connects, ${idle} idle, round ${round}: ${peer.name}`);
-      const done = rounds.get(peer.name) ?? [];
-      done.push(await measureOnce(peer, connecting, idle));
-      rounds.set(peer.name, done);
+      const step = `${connecting} connects, ${idle} idle, round ${round}: ${peer.name}`;
+      progress.step(step);
+      const measured = await broken.or(step, () => measureOnce(peer, connecting, idle));
+      if (measured) rounds.set(peer.name, [...(rounds.get(peer.name) ?? []), measured]);
     }
   }
   return [...rounds].map(([peer, results]) => ({

@@ -1,5 +1,5 @@
 // One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
-//   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log or connect
+//   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log, connect or fleet
 //   --rounds N   rounds of relay and connect, 3 by default
 //   --nodes N    numbers of nodes of relay, 2, 4 and 8 by default          --peer TEXT  only those with it in their name
 //   --against DIR  another checkout of this repository, installed, whose Ringway is measured as well
@@ -9,16 +9,25 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
+import {
+  type FleetPlan,
+  fleetIsWrong,
+  fleetSteps,
+  fleetTable,
+  fleetTimesTable,
+  measureFleet,
+} from './fleet.ts';
 import { hasNats } from './peers/nats.ts';
 import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
 import { socketIoStreams } from './peers/socket-io.ts';
 import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
+import { Broken } from './support/broken.ts';
 import { Progress } from './support/progress.ts';
 import { type Row, rowsTable } from './support/row.ts';
 import { table } from './support/table.ts';
-import { connectTargets, relayTargets } from './targets.ts';
+import { connectTargets, fleetTargets, relayTargets } from './targets.ts';
 
-const parts = ['ring', 'route', 'relay', 'log', 'connect'] as const;
+const parts = ['ring', 'route', 'relay', 'log', 'connect', 'fleet'] as const;
 type Part = (typeof parts)[number];
 
 const { values: flags } = parseArgs({
@@ -62,24 +71,26 @@ const logPlan: RelayPlan = {
 const connectPlan: ConnectPlan = flags.short
   ? { rounds: 1, connecting: 1000, idle: 2000, ...peers }
   : { rounds, connecting: 5000, idle: 10_000, ...peers };
+const fleetPlan: FleetPlan = flags.short
+  ? { short: true, clients: 300, streams: 30, perSecond: 100, quietMs: 1000, only: [] }
+  : { short: false, clients: 5000, streams: 60, perSecond: 400, quietMs: 5000, only: flags.peer };
 
 const progress = new Progress(
   Number(wanted('ring')) +
     Number(wanted('route')) +
     (wanted('relay') ? relaySteps(relayPlan) : 0) +
     (wanted('log') ? relaySteps(logPlan) : 0) +
-    (wanted('connect') ? connectSteps(connectPlan) : 0),
+    (wanted('connect') ? connectSteps(connectPlan) : 0) +
+    (wanted('fleet') ? fleetSteps(fleetPlan) : 0),
 );
+const broken = new Broken();
 const rows: Row[] = [];
 let failed = false;
 
-if (wanted('ring')) {
-  progress.step('ring');
-  rows.push(...(await runScript('ring.ts')));
-}
-if (wanted('route')) {
-  progress.step('route');
-  rows.push(...(await runScript('route.ts')));
+for (const part of ['ring', 'route'] as const) {
+  if (!wanted(part)) continue;
+  progress.step(part);
+  rows.push(...((await broken.or(part, () => runScript(`${part}.ts`))) ?? []));
 }
 for (const [part, plan] of [
   ['relay', relayPlan],
@@ -88,19 +99,26 @@ for (const [part, plan] of [
   if (!wanted(part)) continue;
   if (part === 'relay' && !hasNats())
     console.error('bench: no NATS server here (scripts/setup.sh nats builds one by Go): left out');
-  const measured = await measureRelay(plan, progress);
+  const measured = await measureRelay(plan, progress, broken);
   console.log(`\n${table(relayTable(measured))}`);
   rows.push(...relayTargets(measured));
   failed ||= measured.some(isWrong);
 }
 if (wanted('connect')) {
-  const measured = await measureConnect(connectPlan, progress);
+  const measured = await measureConnect(connectPlan, progress, broken);
   console.log(`\n${table(connectTable(measured))}`);
   rows.push(...connectTargets(measured));
 }
+if (wanted('fleet')) {
+  const measured = await measureFleet(fleetPlan, progress, broken);
+  console.log(`\n${table(fleetTable(measured))}\n\n${table(fleetTimesTable(measured))}`);
+  rows.push(...fleetTargets(measured));
+  failed ||= measured.some(fleetIsWrong);
+}
 console.log(`\n${table(rowsTable(rows))}`);
 if (failed) console.error('bench: messages were lost, doubled or disordered');
-process.exitCode = failed ? 1 : 0;
+if (broken.names.length > 0) console.error(`bench: broken: ${broken.names.join('; ')}`);
+process.exitCode = failed || broken.names.length > 0 ? 1 : 0;
 
 /**
  * A bench that is a process of its own, so that what the others load does not count for it: with `--json` its last line

@@ -5,6 +5,7 @@ import { hasNats, nats } from './peers/nats.ts';
 import type { Peer, RunningPeer } from './peers/peer.ts';
 import { ringway, ringwayAnswered, ringwayOf } from './peers/ringway.ts';
 import { socketIo } from './peers/socket-io.ts';
+import type { Broken } from './support/broken.ts';
 import { Load } from './support/load.ts';
 import type { Progress } from './support/progress.ts';
 import { type Spread, spread } from './support/stats.ts';
@@ -80,23 +81,27 @@ export function relaySteps(plan: RelayPlan): number {
 }
 
 /** Measures every peer in turns, round by round, so that a slow minute of the machine falls on all of them. */
-export async function measureRelay(plan: RelayPlan, progress: Progress): Promise<RelayRow[]> {
+export async function measureRelay(plan: RelayPlan, progress: Progress, broken: Broken): Promise<RelayRow[]> {
   const rows: RelayRow[] = [];
   const peers = peersOf(plan);
   for (const nodes of plan.nodes) {
     const rounds = new Map<string, Round[]>();
     for (let round = 1; round <= plan.rounds; round += 1) {
       for (const peer of peers) {
-        progress.step(`one-to-one, ${nodes} nodes, round ${round}: ${peer.name}`);
-        for (const [load, result] of await measureOnce(peer, nodes, plan)) {
+        const step = `one-to-one, ${nodes} nodes, round ${round}: ${peer.name}`;
+        progress.step(step);
+        const measured = await broken.or(step, () => measureOnce(peer, nodes, plan));
+        for (const [load, result] of measured ?? []) {
           const key = `${load}\n${peer.name}`;
           rounds.set(key, [...(rounds.get(key) ?? []), result]);
         }
       }
     }
     for (const load of loads) {
-      for (const peer of peers)
-        rows.push(rowOf(peer.name, nodes, load.name, rounds.get(`${load.name}\n${peer.name}`) ?? []));
+      for (const peer of peers) {
+        const measured = rounds.get(`${load.name}\n${peer.name}`);
+        if (measured) rows.push(rowOf(peer.name, nodes, load.name, measured));
+      }
     }
   }
   return rows;

@@ -1,10 +1,11 @@
 import type { ConnectRow } from './connect.ts';
+import type { FleetRow } from './fleet/row.ts';
 import { bareWs } from './peers/bare-ws.ts';
 import { nats } from './peers/nats.ts';
 import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
 import { socketIo, socketIoStreams } from './peers/socket-io.ts';
 import { FULL, PACED, type RelayRow } from './relay.ts';
-import { atMost, type Row } from './support/row.ts';
+import { atMost, type Row, within } from './support/row.ts';
 
 /** What design.md asks of one-to-one messages, as far as the rows go. */
 export function relayTargets(rows: readonly RelayRow[]): Row[] {
@@ -56,4 +57,27 @@ export function connectTargets(rows: readonly ConnectRow[]): Row[] {
       1.3,
     ),
   ];
+}
+
+/** What design.md asks of changes of the fleet. */
+export function fleetTargets(rows: readonly FleetRow[]): Row[] {
+  return rows
+    .filter(({ peer }) => peer === 'Ringway')
+    .flatMap(({ change, concerned, clients, ideal, ms, back, rate, told }) => [
+      ...(back
+        ? [
+            atMost(`${change}: 99 % of its clients back, s`, back.most / 1000, 3, 1),
+            atMost(`${change}: confirmed messages lost untold`, told.lost, 0, 1),
+          ]
+        : [
+            atMost(`${change}: sessions moved (ideal)`, concerned, ideal, 1.1),
+            atMost(`${change}: moved twice`, told.stood - concerned, 0, 1),
+            atMost(`${change}: messages lost, told or not`, told.lost + told.told, 0, 1),
+            atMost(`${change}: longest silence, ms`, told.phases.during.silence, 100, 1),
+          ]),
+      atMost(`${change}: messages doubled or disordered`, told.doubled + told.disordered, 0, 1),
+      ...(rate === undefined
+        ? []
+        : [within(`${change}: seconds (sessions / rate)`, ms / 1000, clients / rate, 0.1)]),
+    ]);
 }

@@ -60,7 +60,7 @@ export const nats: Peer = {
           (await ask<Routes>('routez')).every(
             (node) => new Set(node.routes.map((route) => route.remote_id)).size === nodes - 1,
           ),
-        { message: 'every NATS node to have a route to each other', timeout: 20_000 },
+        { message: 'every NATS node to have a route to each other', timeout: 60_000 },
       );
     } catch (error) {
       await end();
@@ -82,7 +82,7 @@ export const nats: Peer = {
             (await ask<{ num_subscriptions: number }>('subsz')).every(
               (node) => node.num_subscriptions >= clients,
             ),
-          { message: `every NATS node to know of ${clients} subscriptions`, timeout: 10_000 },
+          { message: `every NATS node to know of ${clients} subscriptions`, timeout: 60_000 },
         );
       },
       async frames() {

@@ -23,7 +23,7 @@ export async function startServer(script: string, ...args: readonly (string | nu
   ];
   const running = await launch({ command, args: rest, name: script, graceMs: 500 });
   try {
-    const [, port] = await running.waitForOutput(/^port (\d+)$/m, 20_000);
+    const [, port] = await running.waitForOutput(/^port (\d+)$/m, 60_000);
     return { process: running, port: Number(port) };
   } catch (error) {
     await running.kill();

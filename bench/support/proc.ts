@@ -12,6 +12,24 @@ export function cpuMicros(pids: readonly number[]): number {
   return nanos / 1000;
 }
 
+/** How main threads spent their time so far, in microseconds. */
+export interface CpuTime {
+  readonly ran: number;
+  /** Ready to run, while others had the core. */
+  readonly waited: number;
+}
+
+/** Of the main threads of these processes, which are those that answer. */
+export function cpuTime(pids: readonly number[]): CpuTime {
+  let [ran, waited] = [0, 0];
+  for (const pid of pids) {
+    const [run, wait] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ').map(Number);
+    ran += (run ?? 0) / 1000;
+    waited += (wait ?? 0) / 1000;
+  }
+  return { ran, waited };
+}
+
 /** Resident memory of these processes together, in KiB. */
 export function residentKib(pids: readonly number[]): number {
   let sum = 0;

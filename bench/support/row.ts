@@ -16,6 +16,12 @@ export function atMost(name: string, measured: number, beside: number, factor: n
   return { name, measured, beside, target: `<= ${factor} x`, ok: measured <= beside * factor };
 }
 
+/** A row whose target is the other's figure, give or take a share of it. */
+export function within(name: string, measured: number, beside: number, share: number): Row {
+  const ok = Math.abs(measured - beside) <= beside * share;
+  return { name, measured, beside, target: `+- ${share * 100} %`, ok };
+}
+
 /** The rows as text, with a head. */
 export function rowsTable(rows: readonly Row[]): string[][] {
   return [

@@ -93,6 +93,42 @@ describe('a home that takes over', () => {
   });
 });
 
+describe('a ring that falls apart into two halves', () => {
+  it('serves both, and tells everyone what they missed of the other once it is whole again', async () => {
+    await using cluster = await ProxiedCluster.startProxied(2, FAST);
+    const bob = cluster.userOn('node-1', 'bob');
+    const here = await cluster.connect(bob, cluster.node('node-1'));
+    const there = await cluster.connect(bob, cluster.node('node-2'));
+    const near = await cluster.connect('near', cluster.node('node-1'));
+    const far = await cluster.connect('far', cluster.node('node-2'));
+    const said = new Talker(far, `user:${bob}`).start();
+    await said.more(20);
+    await waitFor(() => numbers(here).length >= 20 && numbers(there).length >= 20, 'the first');
+    for (const way of cluster.between('node-1', 'node-2')) way.cut();
+    await waitFor(
+      async () => metric(await metrics(cluster.node('node-2')), 'ringway_peer_links') === 0,
+      'the cut',
+    );
+    const cut = said.sent;
+    await said.more(20);
+    await waitFor(() => published(said.answers()).some((n) => n > cut), 'what the far half confirms');
+    near.send({ type: 'publish', to: `user:${bob}`, id: 'near', data: 'near' });
+    await near.next('published');
+    for (const way of cluster.between('node-1', 'node-2')) way.heal();
+    await cluster.settled();
+    await said.more(20);
+    const answers = await said.stop();
+    const last = said.sent - 1;
+    for (const client of [here, there]) {
+      await waitFor(() => numbers(client).at(-1) === last, 'the last one');
+      expectTold(client, published(answers));
+    }
+    // each missed something of the other half, and knows it
+    expect(here.all('gap').length).toBeGreaterThan(0);
+    expect(there.all('gap').length).toBeGreaterThan(0);
+  });
+});
+
 describe('a link that breaks between two nodes alone', () => {
   it.each([
     ['both ways', (cluster: ProxiedCluster, a: string, b: string) => cluster.between(a, b)],

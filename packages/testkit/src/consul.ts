@@ -278,7 +278,7 @@ export class ConsulCluster implements AsyncDisposable {
 async function startAll(agents: readonly ConsulAgent[]): Promise<void> {
   try {
     for (const agent of agents) await agent.start();
-    await Promise.all(agents.map((agent) => agent.led()));
+    await Promise.all(agents.map((agent) => agent.led(60_000)));
   } catch (error) {
     await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
     throw error;

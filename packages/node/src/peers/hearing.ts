@@ -33,6 +33,7 @@ export class Hearing {
   /** Since when half of the ring is heard, as of the last {@link settle}. */
   private halfSince = Number.NEGATIVE_INFINITY;
   private accepted = true;
+  private reunited = false;
 
   constructor(options: HearingOptions) {
     this.options = options;
@@ -61,6 +62,7 @@ export class Hearing {
   heard(id: string, hears: boolean): void {
     const ear = this.ears.get(id);
     if (!ear) return;
+    if (hears && !ear.hears && ear.everHeard && this.parted) this.reunited = true;
     ear.hears = hears;
     if (hears) ear.everHeard = true;
     else ear.unheard = undefined;
@@ -118,6 +120,20 @@ export class Hearing {
     return agreed === heard || this.options.now() - this.halfSince >= this.options.graceMs;
   }
 
+  /** Whether those who were heard once and are not now are half of the ring: they may act as homes without the rest. */
+  private get parted(): boolean {
+    let lost = 0;
+    for (const { hears, everHeard } of this.ears.values()) if (everHeard && !hears) lost++;
+    return lost * 2 >= this.ears.size + 1;
+  }
+
+  /** Whether, since this was asked last, somebody has come back from a half of the ring that may have acted by itself. */
+  takeReunited(): boolean {
+    const { reunited } = this;
+    this.reunited = false;
+    return reunited;
+  }
+
   /** Members that hear this node and are heard by it. */
   *mutual(): Iterable<string> {
     for (const [id, { hears, unheard }] of this.ears)
@@ -154,7 +170,7 @@ export class Hearing {
     if (half && !halfBefore) this.halfSince = now;
     const acceptedBefore = this.accepted;
     this.accepted = this.mayBegin();
-    if (this.accepted !== acceptedBefore) return true;
+    if (this.accepted !== acceptedBefore || this.reunited) return true;
     return half !== halfBefore || downs.size !== before.size || [...downs].some((id) => !before.has(id));
   }
 

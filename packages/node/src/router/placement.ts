@@ -13,7 +13,10 @@ export type Place =
 export interface PlacementChange {
   /** Whose home is another now, and from whom to whom. */
   readonly moved: MovedRanges<Member>;
-  /** This node, which has acted as a home, hears half of the ring again, after it did not: it may act again. */
+  /**
+   * This node, which has acted as a home, may act again after it might not; or hears somebody again from a half of the ring
+   * that may have acted by itself. What it is home of now, it is anew.
+   */
   readonly readmitted: boolean;
 }
 
@@ -76,7 +79,8 @@ export class Placement {
     const heard = wasAdmitted ? this.hearing.hearsHalf() : this.hearing.mayBegin();
     this.admitted = heard && !this.abdicated && !this.suspended;
     this.places.clear();
-    const readmitted = this.admitted && !wasAdmitted && this.hasActed;
+    const reunited = this.hearing.takeReunited();
+    const readmitted = this.admitted && this.hasActed && (!wasAdmitted || reunited);
     this.hasActed ||= this.admitted && this.living.has(this.selfId);
     const moved = movedRanges(before, this.living);
     this.handovers.add(moved);
