@@ -26,7 +26,7 @@ describe('interest that stands by at whoever is home next', () => {
 
   beforeEach(() => {
     const now = (): number => performance.now();
-    const epochs = new Tenures('i1');
+    const epochs = new Tenures('i1', () => 0);
     const bounds = { channelMessages: 10, totalBytes: 1_000_000, retentionMs: 60_000, channels: 10 };
     home = new Home(new MemoryLog({ ...bounds, epochs, now }), new RecordedChannels());
     holder = new RecordedHolder();

@@ -201,7 +201,7 @@ describe('the tenures of a home', () => {
     fc.assert(
       fc.property(fc.array(look, { maxLength: 12 }), (looks) => {
         const node = new Node(ringOf(...ids));
-        const tenures = new Tenures('i1');
+        const tenures = new Tenures('i1', () => 0);
         const now = CHANNELS.map((channel) => node.homeOf(channel) === 'a' && tenures.epochOf(channel));
         const over = CHANNELS.map(() => new Set<string>());
         for (const { members, down } of looks) {
@@ -209,7 +209,7 @@ describe('the tenures of a home', () => {
           const { moved, readmitted } = node.hear(ringOf(...members), heard);
           const before = tenures.version;
           if (readmitted) tenures.interrupted();
-          else if (moved.size > 0) tenures.gained(moved, 'a');
+          else if (moved.size > 0) tenures.changed(moved, 'a');
           for (const [i, channel] of CHANNELS.entries()) {
             const was = now[i];
             const epoch = node.homeOf(channel) === 'a' && tenures.epochOf(channel);
@@ -229,15 +229,15 @@ describe('the tenures of a home', () => {
 
   it('tell epochs apart after more changes than are remembered', () => {
     const node = new Node(ringOf('a', 'b'));
-    const tenures = new Tenures('i1');
+    const tenures = new Tenures('i1', () => 0);
     const channel = CHANNELS.find((name) => node.homeOf(name) === 'b') as string;
     const seen = new Set<string>();
     for (let i = 0; i < 200; i++) {
-      tenures.gained(node.hear(ringOf('a'), ['a']).moved, 'a');
+      tenures.changed(node.hear(ringOf('a'), ['a']).moved, 'a');
       const epoch = tenures.epochOf(channel);
       expect(seen.has(epoch)).toBe(false);
       seen.add(epoch);
-      tenures.gained(node.hear(ringOf('a', 'b'), ['a', 'b']).moved, 'a');
+      tenures.changed(node.hear(ringOf('a', 'b'), ['a', 'b']).moved, 'a');
     }
   });
 });
