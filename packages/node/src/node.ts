@@ -162,7 +162,7 @@ class Parts {
         ? options.membership({ rejected: (reason) => this.membersRejected.add(reason) })
         : options.membership;
     this.watcher = new RingWatcher({ membership: this.membership, log: logger });
-    const tenures = new Tenures(this.incarnation);
+    const tenures = new Tenures(this.incarnation, now);
     const random = options.random ?? Math.random;
     this.opened = openLog(settings, { epochs: tenures, logger, random, now });
     this.openedRouter = openRouter(settings, {

@@ -10,7 +10,11 @@ class Clock {
 
 function memoryLog(clock: Clock, options: Partial<MemoryLogOptions> = {}): MemoryLog {
   return new MemoryLog({
-    epochs: { version: 0, epochOf: () => 'e1', tenureOf: () => ({ number: 0, before: undefined }) },
+    epochs: {
+      version: 0,
+      epochOf: () => 'e1',
+      tenureOf: () => ({ number: 0, before: undefined, next: undefined, forMs: undefined }),
+    },
     channelMessages: 100,
     totalBytes: 100_000_000,
     retentionMs: 60_000,

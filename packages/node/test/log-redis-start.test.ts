@@ -175,7 +175,11 @@ describe('its settings', () => {
   it('need a URL where the log is in Redis, and never show one', () => {
     const open = (env: Record<string, string>) =>
       openLog(readSettings(nodeSettings, { ...NODE, ...env }), {
-        epochs: { version: 0, epochOf: () => 'e', tenureOf: () => ({ number: 0, before: undefined }) },
+        epochs: {
+          version: 0,
+          epochOf: () => 'e',
+          tenureOf: () => ({ number: 0, before: undefined, next: undefined, forMs: undefined }),
+        },
         logger: createLogger({ name: 'x', level: 'silent', pretty: false }),
         random: Math.random,
         now: () => 0,

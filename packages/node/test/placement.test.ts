@@ -57,6 +57,37 @@ class Node {
 }
 
 describe('who is home', () => {
+  it('is who is new in the ring without an interruption, though the others do not hear it at first', () => {
+    const agree = new Set<string>();
+    const hearing = new Hearing({ selfId: 'a', graceMs: 0, agrees: (id) => agree.has(id), now: () => 0 });
+    const before = ringOf('b', 'c', 'd', 'e');
+    const placement = new Placement('a', hearing, before, () => false);
+    const others = ['b', 'c', 'd', 'e'];
+    hearing.setMembers(before.members);
+    for (const id of others) {
+      hearing.heard(id, true);
+      // of a ring without this node
+      hearing.reported(id, []);
+    }
+    hearing.settle();
+    const ring = ringOf('a', ...others);
+    hearing.setMembers(ring.members);
+    hearing.settle();
+    const changes = [placement.update(ring)];
+    for (const unheard of [['a'], []]) {
+      for (const id of others) {
+        hearing.reported(id, unheard);
+        agree.add(id);
+        hearing.settle();
+        changes.push(placement.update());
+      }
+    }
+    expect(changes.map(({ readmitted }) => readmitted)).not.toContain(true);
+    const own = CHANNELS.filter((channel) => ring.owner(channel)?.id === 'a');
+    expect(own.length).toBeGreaterThan(0);
+    for (const channel of own) expect(placement.of(channel).kind).toBe('self');
+  });
+
   it('is who was it, while that is heard and sees another ring: no two act where one is heard', () => {
     const both = ringOf('a', 'b', 'c');
     const node = new Node(both);
@@ -170,7 +201,7 @@ describe('the tenures of a home', () => {
     fc.assert(
       fc.property(fc.array(look, { maxLength: 12 }), (looks) => {
         const node = new Node(ringOf(...ids));
-        const tenures = new Tenures('i1');
+        const tenures = new Tenures('i1', () => 0);
         const now = CHANNELS.map((channel) => node.homeOf(channel) === 'a' && tenures.epochOf(channel));
         const over = CHANNELS.map(() => new Set<string>());
         for (const { members, down } of looks) {
@@ -178,7 +209,7 @@ describe('the tenures of a home', () => {
           const { moved, readmitted } = node.hear(ringOf(...members), heard);
           const before = tenures.version;
           if (readmitted) tenures.interrupted();
-          else if (moved.size > 0) tenures.gained(moved, 'a');
+          else if (moved.size > 0) tenures.changed(moved, 'a');
           for (const [i, channel] of CHANNELS.entries()) {
             const was = now[i];
             const epoch = node.homeOf(channel) === 'a' && tenures.epochOf(channel);
@@ -198,15 +229,15 @@ describe('the tenures of a home', () => {
 
   it('tell epochs apart after more changes than are remembered', () => {
     const node = new Node(ringOf('a', 'b'));
-    const tenures = new Tenures('i1');
+    const tenures = new Tenures('i1', () => 0);
     const channel = CHANNELS.find((name) => node.homeOf(name) === 'b') as string;
     const seen = new Set<string>();
     for (let i = 0; i < 200; i++) {
-      tenures.gained(node.hear(ringOf('a'), ['a']).moved, 'a');
+      tenures.changed(node.hear(ringOf('a'), ['a']).moved, 'a');
       const epoch = tenures.epochOf(channel);
       expect(seen.has(epoch)).toBe(false);
       seen.add(epoch);
-      tenures.gained(node.hear(ringOf('a', 'b'), ['a', 'b']).moved, 'a');
+      tenures.changed(node.hear(ringOf('a', 'b'), ['a', 'b']).moved, 'a');
     }
   });
 });

@@ -129,6 +129,8 @@ const control: fc.Arbitrary<Control> = fc.oneof(
       start: position,
       end: position,
       follows: channel,
+      next: channel,
+      forMs: fc.nat(),
       code: fc.constant('unavailable' as const),
     },
     { requiredKeys: ['t', 'correlation'] },

@@ -1,13 +1,14 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import type { Appended, LoggedMessage, LogMessage, LogRead, OwnLog } from './port.ts';
+import type { Appended, LoggedMessage, LogMessage, LogRead, Neighbours, OwnLog } from './port.ts';
+import type { TenureOf } from './tenures.ts';
 
 /** Names the epochs of channels: for each, the time for which its home has been this one without a break. */
 export interface Epochs {
   /** Counts up whenever the epoch of some channel may have changed. */
   readonly version: number;
   epochOf(channel: string): string;
-  /** `number` is the {@link version} with which the channel's epoch began; `before` is the node whose home it was then. */
-  tenureOf(channel: string): { readonly number: number; readonly before: string | undefined };
+  /** Its `number` is the {@link version} with which the channel's epoch began. */
+  tenureOf(channel: string): TenureOf;
 }
 
 /** Bounds of the memory log. All of them hold at once. */
@@ -201,8 +202,13 @@ export class MemoryLog implements OwnLog {
     return { start: messages[0]?.previous ?? head, messages, end: head };
   }
 
-  follows(channel: string): string | undefined {
-    return this.options.epochs.tenureOf(channel).before;
+  neighbours(channel: string): Neighbours {
+    const { before, next, forMs } = this.options.epochs.tenureOf(channel);
+    return {
+      ...(before === undefined ? {} : { follows: before }),
+      ...(next === undefined ? {} : { next }),
+      ...(forMs === undefined ? {} : { forMs }),
+    };
   }
 
   /** Drops what is too old. To be called now and then: appends and reads look only at their own channel. */

@@ -92,8 +92,17 @@ export interface OwnLog extends LogBase {
    */
   read(channel: string, since: Position | undefined, limit: number, closedBy?: string): LogRead;
   tail(channel: string, count: number): LogRead;
-  /** The node whose epoch of the channel came before this log's, by the ring; undefined where that is not known. */
-  follows(channel: string): string | undefined;
+  neighbours(channel: string): Neighbours;
+}
+
+/** What is known, by the ring, of the epochs about the one that a log keeps of a channel. */
+export interface Neighbours {
+  /** The node whose epoch came before. */
+  readonly follows?: string;
+  /** The node whose epoch came next; absent while it is the present one. */
+  readonly next?: string;
+  /** How long ago the epoch ended, or, while it is the present one, began. Whole milliseconds. */
+  readonly forMs?: number;
 }
 
 export type Log = SharedLog | OwnLog;

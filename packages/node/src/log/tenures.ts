@@ -13,8 +13,29 @@ export function incarnationOf(epoch: string): string {
   return epoch.slice(0, epoch.lastIndexOf('.'));
 }
 
+/** What a node knows of a channel that it is home of, or was last. */
+export interface TenureOf {
+  /** Number of the tenure, by which its epoch is named. */
+  readonly number: number;
+  /** Whose home the channel was before; undefined where that is not known. */
+  readonly before: string | undefined;
+  /** Whose home it was next; undefined while this node is, and where that is not known. */
+  readonly next: string | undefined;
+  /** How long ago the tenure ended, or, while it lasts, began, in whole milliseconds; undefined where that is not known. */
+  readonly forMs: number | undefined;
+}
+
+interface Loss {
+  /** Of the change by which it came. */
+  readonly number: number;
+  readonly at: number;
+  /** Whose home the point was next, where this node lost it. */
+  next(point: number): string | undefined;
+}
+
 interface Tenure {
   readonly number: number;
+  readonly at: number;
   /** Whether it covers a point of the ring. */
   covers(point: number): boolean;
   /** Whose home the point was before. */
@@ -29,14 +50,17 @@ interface Tenure {
  */
 export class Tenures {
   private readonly incarnation: string;
+  private readonly now: () => number;
   /** Oldest first. */
   private tenures: Tenure[] = [];
+  private losses: Loss[] = [];
   private oldest = 0;
   private newest = 0;
 
-  /** `incarnation` is unique over all starts of all nodes. */
-  constructor(incarnation: string) {
+  /** `incarnation` is unique over all starts of all nodes; `now` is a monotonic clock in milliseconds. */
+  constructor(incarnation: string, now: () => number) {
     this.incarnation = incarnation;
+    this.now = now;
   }
 
   /** Changes whenever some channel's epoch may have. */
@@ -44,10 +68,22 @@ export class Tenures {
     return this.newest;
   }
 
-  /** This node has become home of the ranges that moved to it. */
-  gained<M extends RingMember>(moved: MovedRanges<M>, selfId: string): void {
+  /** This node has become home of the ranges that moved to it, and is not any more of those that moved away. */
+  changed<M extends RingMember>(moved: MovedRanges<M>, selfId: string): void {
+    const at = this.now();
+    const number = ++this.newest;
+    this.losses.push({
+      number,
+      at,
+      next: (point) => {
+        const range = moved.find(point);
+        return range?.from?.id === selfId ? range.to?.id : undefined;
+      },
+    });
+    if (this.losses.length > MAX_TENURES) this.losses.shift();
     this.add({
-      number: ++this.newest,
+      number,
+      at,
       covers: (point) => moved.find(point)?.to?.id === selfId,
       before: (point) => moved.find(point)?.from?.id,
     });
@@ -56,6 +92,7 @@ export class Tenures {
   /** This node could not act as a home for a while: what it is home of now, it is anew. */
   interrupted(): void {
     this.tenures = [];
+    this.losses = [];
     this.oldest = ++this.newest;
   }
 
@@ -64,11 +101,18 @@ export class Tenures {
     return epochName(this.incarnation, this.of(keyPoint(channel))?.number ?? this.oldest);
   }
 
-  /** Number of the tenure that the channel's epoch is named after, and whose home it was before, where that is known. */
-  tenureOf(channel: string): { readonly number: number; readonly before: string | undefined } {
+  tenureOf(channel: string): TenureOf {
     const point = keyPoint(channel);
     const tenure = this.of(point);
-    return { number: tenure?.number ?? this.oldest, before: tenure?.before(point) };
+    const loss = this.losses.findLast(({ next }) => next(point) !== undefined);
+    const ended = loss && (!tenure || loss.number > tenure.number) ? loss : undefined;
+    const since = ended?.at ?? tenure?.at;
+    return {
+      number: tenure?.number ?? this.oldest,
+      before: tenure?.before(point),
+      next: ended?.next(point),
+      forMs: since === undefined ? undefined : Math.max(0, Math.round(this.now() - since)),
+    };
   }
 
   private of(point: number): Tenure | undefined {

@@ -55,6 +55,8 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     start: optional(position),
     end: optional(position),
     follows: optional(text),
+    next: optional(text),
+    forMs: optional(count),
     code: optional(errorCode),
   }),
   sync: fields({ correlation }),

@@ -69,6 +69,8 @@ export type Control =
       readonly start?: Position;
       readonly end?: Position;
       readonly follows?: string;
+      readonly next?: string;
+      readonly forMs?: number;
       readonly code?: ErrorCode;
     }
   /** Answered once every publication that came before it on the link has been stored, refused or given up. */

@@ -1,5 +1,5 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import type { Log, OwnLog } from '../log/port.ts';
+import type { Log, Neighbours, OwnLog } from '../log/port.ts';
 import { incarnationOf } from '../log/tenures.ts';
 import type { Peers } from '../peers/peers.ts';
 import type { Placement } from './placement.ts';
@@ -15,6 +15,9 @@ export interface HistoriesOptions {
   readonly peers: Peers;
   readonly reads: RemoteReads;
 }
+
+/** Within so long two nodes see one change of the ring. */
+const SEEN_WITHIN_MS = 5_000;
 
 /** So many epochs are followed in one read. */
 const MOST_EPOCHS = 8;
@@ -49,7 +52,10 @@ export class Histories {
     return reads.read(link, channel, { last: count, limit: count });
   }
 
-  /** From epoch to epoch, until there are messages, or the present one has been asked. */
+  /**
+   * From epoch to epoch, until there are messages, or the present one has been asked. The way goes by who says that its
+   * epoch is over and who was next, and by who says whom it follows: only where both fit has nothing come between.
+   */
   private async along(log: OwnLog, channel: string, since: Position, limit: number): Promise<History> {
     let at = since;
     /** The node whose epoch ended at `at`. */
@@ -62,12 +68,23 @@ export class Histories {
       if (read.messages.length > 0) return beginningAt(since, read);
       at = read.end;
       closedBy = past;
+      past = read.next;
+      if (past !== this.homeOf(channel)) continue;
       const home = await this.present(log, channel, { since: at, limit, closedBy });
       if (samePosition(home.start, at)) return beginningAt(since, home);
-      // a home that was between them: it has a past to be read
-      past = home.follows === closedBy ? undefined : home.follows;
+      // it has seen two changes of the ring as one, and takes whom the closing node followed for whom it follows itself
+      if (home.follows === undefined || home.follows !== read.follows || !atOneTime(home, read)) break;
+      const again = await this.present(log, channel, { since: at, limit, closedBy: home.follows });
+      if (samePosition(again.start, at)) return beginningAt(since, again);
+      break;
     }
     return this.present(log, channel, { since, limit, closedBy: undefined });
+  }
+
+  private homeOf(channel: string): string | undefined {
+    const place = this.options.placement.of(channel);
+    if (place.kind === 'self') return this.options.selfId;
+    return place.kind === 'peer' ? place.member.id : undefined;
   }
 
   /** The node, other than the home, that the epoch of a position belongs to. */
@@ -83,10 +100,11 @@ export class Histories {
     nodeId: string,
     channel: string,
     { since, limit, closedBy }: Question,
-  ): Promise<History | undefined> {
+  ): Promise<RemoteHistory | undefined> {
     const { selfId, placement, peers, reads } = this.options;
     if (nodeId === selfId) {
-      return placement.of(channel).kind === 'peer' ? log.read(channel, since, limit, closedBy) : undefined;
+      if (placement.of(channel).kind !== 'peer') return undefined;
+      return { ...log.neighbours(channel), ...log.read(channel, since, limit, closedBy) };
     }
     const place = placement.of(channel);
     if (place.kind === 'peer' && place.member.id === nodeId) return undefined;
@@ -102,7 +120,7 @@ export class Histories {
     const { placement, peers, reads } = this.options;
     const place = placement.of(channel);
     if (place.kind === 'self') {
-      return { ...log.read(channel, since, limit, closedBy), follows: log.follows(channel) };
+      return { ...log.neighbours(channel), ...log.read(channel, since, limit, closedBy) };
     }
     if (place.kind === 'nowhere') throw new HomeUnreadableError('no home can be reached');
     const wanted = { since, limit, ...(closedBy === undefined ? {} : { closedBy }) };
@@ -114,6 +132,12 @@ interface Question {
   readonly since: Position;
   readonly limit: number;
   readonly closedBy: string | undefined;
+}
+
+/** Whether one epoch began when the other ended, as far as two nodes see a change of the ring at one time. */
+function atOneTime(began: Neighbours, ended: Neighbours): boolean {
+  if (began.forMs === undefined || ended.forMs === undefined) return false;
+  return Math.abs(began.forMs - ended.forMs) < SEEN_WITHIN_MS;
 }
 
 /** The same history for a reader who is at a position that is the same place as its start, in an epoch before. */

@@ -88,14 +88,14 @@ export class ReadRequests {
       ({ start, messages, end }) => {
         const page = pageOf(messages, limit, PAGE_LENGTH);
         for (const message of page) from.send(encodeDeliver({ ...message, correlation, channel }));
-        const follows = this.log.shared ? undefined : this.log.follows(channel);
+        const neighbours = this.log.shared ? {} : this.log.neighbours(channel);
         from.send(
           encodeControl({
             t: 'readEnd',
             correlation,
             start,
             end: page.at(-1)?.position ?? end,
-            ...(follows === undefined ? {} : { follows }),
+            ...neighbours,
           }),
         );
       },

@@ -1,3 +1,4 @@
+import type { Neighbours } from '../log/port.ts';
 import type { Outbound } from '../peers/outbound.ts';
 import { type Control, type DeliverRecord, encodeControl } from '../peers/wire.ts';
 import type { Delivery, History } from './port.ts';
@@ -11,10 +12,8 @@ export class HomeUnreadableError extends Error {
 /** What is read: everything after a position, or the last so many; at most `limit` messages. */
 export type Wanted = Omit<Extract<Control, { t: 'read' }>, 't' | 'correlation' | 'channel'>;
 
-/** What another node has read, and whose epoch came before the one that it read. */
-export interface RemoteHistory extends History {
-  readonly follows: string | undefined;
-}
+/** What another node has read, and what it knows of the epochs about the one that it read. */
+export interface RemoteHistory extends History, Neighbours {}
 
 interface Read {
   readonly link: Outbound;
@@ -57,12 +56,14 @@ export class RemoteReads {
     this.reads.get(record.correlation)?.messages.push(record);
   }
 
-  onEnd({ correlation, start, end = start, follows }: Extract<Control, { t: 'readEnd' }>): void {
+  onEnd(control: Extract<Control, { t: 'readEnd' }>): void {
+    const { t: _, correlation, code: __, start, end = start, ...neighbours } = control;
     const read = this.reads.get(correlation);
     this.reads.delete(correlation);
     if (!start || !end) return read?.reject(new HomeUnreadableError('the home could not read its log'));
     // a home of the version before says only where it begins
-    read?.resolve({ start, messages: read.messages, end: read.messages.at(-1)?.position ?? end, follows });
+    const { messages } = read ?? { messages: [] };
+    read?.resolve({ ...neighbours, start, messages, end: messages.at(-1)?.position ?? end });
   }
 
   onLinkDown(link: Outbound): void {

@@ -334,7 +334,7 @@ export class RingRouter implements Router, PeerUser {
     const change = this.placement.update(ring);
     const { moved, readmitted } = change;
     if (readmitted) tenures.interrupted();
-    else if (moved.size > 0) tenures.gained(moved, selfId);
+    else if (moved.size > 0) tenures.changed(moved, selfId);
     if (moved.size > 0) this.home.dropChannels((channel) => this.placement.of(channel).kind !== 'self');
     this.home.takeOver((channel) => this.placement.of(channel).kind === 'self');
     this.readRequests.review();

@@ -39,7 +39,7 @@ class RingNode implements RouterNode {
     this.id = id;
     this.incarnation = `i-${randomBytes(4).toString('hex')}`;
     const now = (): number => performance.now();
-    const tenures = new Tenures(this.incarnation);
+    const tenures = new Tenures(this.incarnation, now);
     this.peers = new Peers({
       self: { id, incarnation: this.incarnation },
       cluster: 'ringway',

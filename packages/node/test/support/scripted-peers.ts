@@ -202,7 +202,7 @@ export class LoneRouter {
   constructor(ids: readonly string[], local: LocalChannels, watch: PeerWatch, log?: Log) {
     this.peers = ids.map((id) => new ScriptedPeer(id, watch));
     const now = (): number => Date.now();
-    const tenures = new Tenures('i1');
+    const tenures = new Tenures('i1', now);
     let nonces = 0;
     const links = new Peers({
       self: { id: 'node-1', incarnation: 'i1' },
