@@ -1,8 +1,10 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import type { Position } from '@ringway/protocol';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MemoryLog } from '../src/log/memory.ts';
+import type { LoggedMessage, LogRead, SharedLog } from '../src/log/port.ts';
 import { Tenures } from '../src/log/tenures.ts';
 import { type Holder, Home } from '../src/router/home.ts';
-import type { Outcome } from '../src/router/port.ts';
+import type { Outcome, Router } from '../src/router/port.ts';
 import { RecordedChannels } from './router-conformance.ts';
 
 const CHANNEL = 'group:g';
@@ -86,5 +88,58 @@ describe('interest that stands by at whoever is home next', () => {
     home.dropHolder(holder);
     home.takeOver(() => true);
     expect(reached()).toBe(0);
+  });
+});
+
+/** A shared log that another node has written to. */
+class WrittenLog implements SharedLog {
+  readonly shared = true;
+  written = 0;
+
+  async head(): Promise<Position> {
+    return at(this.written);
+  }
+
+  append(): Promise<never> {
+    return Promise.reject(new Error('not asked for'));
+  }
+
+  async read(_channel: string, since: Position | undefined): Promise<LogRead> {
+    const messages: LoggedMessage[] = [];
+    for (let seq = (since?.seq ?? 0) + 1; seq <= this.written; seq++) {
+      const place = { position: at(seq), previous: at(seq - 1) };
+      messages.push({ from: '"user:a"', id: `"${seq}"`, data: String(seq), dedupe: true, ...place });
+    }
+    return { start: since ?? at(0), messages, end: at(this.written) };
+  }
+
+  tail(): Promise<LogRead> {
+    return this.read('', at(this.written));
+  }
+
+  async close(): Promise<void> {}
+}
+
+const at = (seq: number): Position => ({ epoch: 'e1', seq });
+
+describe('a home that compares itself with a shared log', () => {
+  it('sends on what another one has appended, also where it has sent nothing itself', async () => {
+    const log = new WrittenLog();
+    const local = new RecordedChannels();
+    const home = new Home(log, local);
+    log.written = 2;
+    const router = { subscribe: (_name, _sessions, answer) => answer.accepted(at(2)) } as Pick<
+      Router,
+      'subscribe'
+    >;
+    await local.join(router as Router, CHANNEL);
+    // the home before this one has had its last word stored after this one had looked
+    log.written = 3;
+    home.verify(CHANNEL);
+    await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(3)));
+    home.verify(CHANNEL);
+    log.written = 4;
+    home.verify(CHANNEL);
+    await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(4)));
   });
 });

@@ -162,11 +162,13 @@ export class Home {
   verify(channel: string): void {
     const { log } = this;
     if (!log.shared || this.catching.has(channel)) return;
-    const sent = this.sentOn.get(channel);
+    // of a channel that it has sent nothing of yet: what a home before it appended last may have come after its look
+    const reached = (): Position | undefined => this.sentOn.get(channel) ?? this.local.positionOf(channel);
+    const sent = reached();
     log.head(channel, sent).then(
       (head) => {
-        if (sent === undefined) this.sentOn.set(channel, head);
-        else if (!samePosition(head, this.sentOn.get(channel) ?? head)) this.catchUp(log, channel, sent);
+        if (sent && !samePosition(head, reached() ?? head)) this.catchUp(log, channel, sent);
+        else if (!this.sentOn.get(channel)) this.sentOn.set(channel, head);
       },
       () => {},
     );
