@@ -143,3 +143,79 @@ describe('a home that compares itself with a shared log', () => {
     await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(4)));
   });
 });
+
+/** A shared log whose answers come when the test says so. */
+class SlowLog implements SharedLog {
+  readonly shared = true;
+  readonly answers: (() => void)[] = [];
+
+  head(): Promise<Position> {
+    return new Promise((resolve) => this.answers.push(() => resolve(at(7))));
+  }
+
+  async read(): Promise<LogRead> {
+    const end = await this.head();
+    return { start: end, messages: [], end };
+  }
+
+  tail(): Promise<LogRead> {
+    return this.read();
+  }
+
+  append(): Promise<never> {
+    return Promise.reject(new Error('not asked for here'));
+  }
+
+  async close(): Promise<void> {}
+}
+
+describe('a registration for which a shared log is asked', () => {
+  let log: SlowLog;
+  let home: Home;
+  let holder: RecordedHolder;
+  let accepted: number;
+
+  beforeEach(() => {
+    log = new SlowLog();
+    home = new Home(log, new RecordedChannels());
+    holder = new RecordedHolder();
+    accepted = 0;
+  });
+
+  const register = (sessions: number, since?: Position): void =>
+    home.register(
+      holder,
+      CHANNEL,
+      sessions,
+      since,
+      () => accepted++,
+      () => {},
+      () => true,
+    );
+  const answer = async (): Promise<void> => {
+    for (const each of log.answers.splice(0)) each();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const registered = (): string[] => [...home.channels()];
+
+  it('leaves nothing behind when it was taken back meanwhile', async () => {
+    for (const since of [undefined, at(7)]) {
+      register(1, since);
+      home.setSessions(holder, CHANNEL, 0);
+      await answer();
+      expect(registered()).toEqual([]);
+    }
+    expect(accepted).toBe(0);
+  });
+
+  it('counts where it was asked for again', async () => {
+    register(1);
+    home.setSessions(holder, CHANNEL, 0);
+    register(2);
+    await answer();
+    expect(registered()).toEqual([CHANNEL]);
+    expect(accepted).toBe(1);
+    home.setSessions(holder, CHANNEL, 0);
+    expect(registered()).toEqual([]);
+  });
+});
