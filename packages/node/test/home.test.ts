@@ -142,6 +142,26 @@ describe('a home that compares itself with a shared log', () => {
     home.verify(CHANNEL);
     await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(4)));
   });
+
+  it('tells its own sessions where it is, which could not read what they had missed', async () => {
+    const log = new WrittenLog();
+    const local = new RecordedChannels();
+    const home = new Home(log, local);
+    const router = { subscribe: (_name, _sessions, answer) => answer.accepted(at(2)) } as Pick<
+      Router,
+      'subscribe'
+    >;
+    await local.join(router as Router, CHANNEL);
+    log.written = 3;
+    // as a hub does whose own read of the log comes to nothing
+    const missed = vi.spyOn(local, 'deliver').mockImplementation(() => 0);
+    home.verify(CHANNEL);
+    await vi.waitFor(() => expect(missed).toHaveBeenCalled());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(local.positionOf(CHANNEL)).toEqual(at(2));
+    home.verify(CHANNEL);
+    await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(3)));
+  });
 });
 
 /** A shared log whose answers come when the test says so. */

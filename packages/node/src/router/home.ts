@@ -181,8 +181,10 @@ export class Home {
     const sent = reached();
     log.head(channel, sent).then(
       (head) => {
-        if (sent && !samePosition(head, reached() ?? head)) this.catchUp(log, channel, sent);
-        else if (!this.sentOn.get(channel)) this.sentOn.set(channel, head);
+        if (sent && !samePosition(head, reached() ?? head)) return this.catchUp(log, channel, sent);
+        if (!this.sentOn.get(channel)) this.sentOn.set(channel, head);
+        // the sessions here are checked by nobody else: what they missed they may not have been able to read
+        this.local.continueFrom(channel, head, false);
       },
       () => {},
     );
