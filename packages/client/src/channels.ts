@@ -54,7 +54,8 @@ export class Channels {
   readonly #resuming = new Set<string>();
   #own: string | undefined;
   #attempts = 0;
-  #cancelRetry: (() => void) | undefined;
+  /** When everything that has no answer is asked for again. */
+  #retry: { readonly at: number; readonly cancel: () => void } | undefined;
   #caughtUp: (() => void) | undefined;
 
   constructor(options: ChannelsOptions, port: ChannelsPort) {
@@ -84,7 +85,7 @@ export class Channels {
   ended(): void {
     this.#resuming.clear();
     this.#leaving.clear();
-    this.#cancelRetry?.();
+    this.#cancelRetry();
     this.#attempts = 0;
     this.#caughtUp = undefined;
   }
@@ -158,7 +159,8 @@ export class Channels {
       else if (position.seq > ours.seq) this.gap({ type: 'gap', channel, after: ours, upTo: position });
     }
     this.#attempts = 0;
-    if (this.#resuming.size === 0) this.#cancelRetry?.();
+    // a join that was refused for the moment is still to be asked for
+    if (this.#answered) this.#cancelRetry();
     this.#checkCaughtUp();
   }
 
@@ -202,14 +204,25 @@ export class Channels {
     this.#retryLater(UNANSWERED_MS);
   }
 
-  /** Asks again for everything that has no answer. */
+  /** Asks again for everything that has no answer, then or when that is due anyhow. */
   #retryLater(leastMs: number): void {
     const { clock, random } = this.#options;
-    this.#cancelRetry?.();
-    this.#cancelRetry = after(clock, leastMs + RETRY(this.#attempts++, random()), () => {
+    const waitMs = leastMs + RETRY(this.#attempts, random());
+    const at = clock.now() + waitMs;
+    if (this.#retry && this.#retry.at <= at) return;
+    this.#attempts++;
+    this.#cancelRetry();
+    const cancel = after(clock, waitMs, () => {
+      this.#retry = undefined;
       this.#join();
       this.#resume([...this.#resuming], true);
     });
+    this.#retry = { at, cancel };
+  }
+
+  #cancelRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
   }
 
   /** Ends a membership; its promise is rejected unless it was kept before. */
@@ -222,8 +235,13 @@ export class Channels {
     this.#positions.forget(channel);
   }
 
+  /** Nothing that was asked for is open. */
+  get #answered(): boolean {
+    return this.#resuming.size === 0 && [...this.#members.values()].every(({ joined }) => joined);
+  }
+
   #checkCaughtUp(): void {
-    if (this.#resuming.size > 0 || [...this.#members.values()].some(({ joined }) => !joined)) return;
+    if (!this.#answered) return;
     this.#caughtUp?.();
     this.#caughtUp = undefined;
   }

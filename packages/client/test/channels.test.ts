@@ -2,6 +2,7 @@ import type { ClientFrame, MessageFrame, Position } from '@ringway/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Channels } from '../src/channels.ts';
+import { ClosedError } from '../src/errors.ts';
 import { FakeClock } from './support/clock.ts';
 import { TestLog } from './support/log.ts';
 
@@ -216,4 +217,38 @@ test('a gap behind our very place counts wherever it leads, and one that we are 
   bench.channels.gap({ type: 'gap', channel: OWN, after: at(5), upTo: at(3) });
   expect(bench.gaps).toEqual([{ channel: OWN, after: at(5), upTo: at(3) }]);
   expect(bench.channels.position(OWN)).toEqual(at(3));
+});
+
+test('a join that was refused for the moment is asked for again, whatever else is answered or asked meanwhile', () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.channels.join('group:g').catch(() => {});
+  const joins = (): number => bench.sent.filter(({ type }) => type === 'join').length;
+  const refuse = (): boolean =>
+    bench.channels.refused({
+      type: 'error',
+      code: 'unavailable',
+      message: '',
+      retryable: true,
+      channel: 'group:g',
+    });
+  const hole = (): void => {
+    bench.log.append('user:bob', `lost${bench.log.head.seq}`, 0);
+    bench.channels.message(bench.log.append('user:bob', `m${bench.log.head.seq}`, 0).frame, true);
+  };
+  expect(joins()).toBe(1);
+  // a resume that is answered after the refusal
+  hole();
+  refuse();
+  bench.serve();
+  bench.clock.advance(300);
+  expect(joins()).toBe(1);
+  // one that is asked for after it
+  bench.sent.length = 0;
+  refuse();
+  hole();
+  bench.clock.advance(300);
+  expect(joins()).toBe(1);
+  bench.channels.fail(new ClosedError('over'));
+  expect(bench.clock.pending).toBe(0);
 });

@@ -269,6 +269,47 @@ describe('interest, as a home is told of it', () => {
   });
 });
 
+describe('checks of channels that say nothing', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('come to all of them, however many have one home', async () => {
+    const count = 5_100;
+    const local = new OneChannel();
+    local.position = at(4);
+    const lone = new LoneRouter(['node-2'], local, {
+      received: () => {},
+      answered: () => {},
+      lost: () => {},
+    });
+    lone.setRing(['node-2'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    const [peer] = lone.peers as [ScriptedPeer];
+    for (let i = 0; i < count; i++)
+      lone.router.subscribe(`group:${i}`, 1, { accepted: () => {}, failed: () => {} });
+    await vi.advanceTimersByTimeAsync(1);
+    for (const control of peer.controls.splice(0)) {
+      if (control.t !== 'interest') continue;
+      const { correlation } = control;
+      peer.socket?.say(encodeControl({ t: 'interested', correlation, start: at(4), goesOn: true }));
+    }
+    const checked = new Set<string>();
+    for (let round = 0; round < 11; round++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      for (const control of peer.controls.splice(0))
+        if (control.t === 'check') for (const { channel } of control.items) checked.add(channel);
+    }
+    expect(checked.size).toBe(count);
+    const stopped = lone.router.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+  });
+});
+
 /** A log at the end of a slow line: where a channel begins is answered when the test says so. */
 class SlowHeads implements SharedLog {
   readonly shared = true;

@@ -142,4 +142,100 @@ describe('a home that compares itself with a shared log', () => {
     home.verify(CHANNEL);
     await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(4)));
   });
+
+  it('tells its own sessions where it is, which could not read what they had missed', async () => {
+    const log = new WrittenLog();
+    const local = new RecordedChannels();
+    const home = new Home(log, local);
+    const router = { subscribe: (_name, _sessions, answer) => answer.accepted(at(2)) } as Pick<
+      Router,
+      'subscribe'
+    >;
+    await local.join(router as Router, CHANNEL);
+    log.written = 3;
+    // as a hub does whose own read of the log comes to nothing
+    const missed = vi.spyOn(local, 'deliver').mockImplementation(() => 0);
+    home.verify(CHANNEL);
+    await vi.waitFor(() => expect(missed).toHaveBeenCalled());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(local.positionOf(CHANNEL)).toEqual(at(2));
+    home.verify(CHANNEL);
+    await vi.waitFor(() => expect(local.positionOf(CHANNEL)).toEqual(at(3)));
+  });
+});
+
+/** A shared log whose answers come when the test says so. */
+class SlowLog implements SharedLog {
+  readonly shared = true;
+  readonly answers: (() => void)[] = [];
+
+  head(): Promise<Position> {
+    return new Promise((resolve) => this.answers.push(() => resolve(at(7))));
+  }
+
+  async read(): Promise<LogRead> {
+    const end = await this.head();
+    return { start: end, messages: [], end };
+  }
+
+  tail(): Promise<LogRead> {
+    return this.read();
+  }
+
+  append(): Promise<never> {
+    return Promise.reject(new Error('not asked for here'));
+  }
+
+  async close(): Promise<void> {}
+}
+
+describe('a registration for which a shared log is asked', () => {
+  let log: SlowLog;
+  let home: Home;
+  let holder: RecordedHolder;
+  let accepted: number;
+
+  beforeEach(() => {
+    log = new SlowLog();
+    home = new Home(log, new RecordedChannels());
+    holder = new RecordedHolder();
+    accepted = 0;
+  });
+
+  const register = (sessions: number, since?: Position): void =>
+    home.register(
+      holder,
+      CHANNEL,
+      sessions,
+      since,
+      () => accepted++,
+      () => {},
+      () => true,
+    );
+  const answer = async (): Promise<void> => {
+    for (const each of log.answers.splice(0)) each();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const registered = (): string[] => [...home.channels()];
+
+  it('leaves nothing behind when it was taken back meanwhile', async () => {
+    for (const since of [undefined, at(7)]) {
+      register(1, since);
+      home.setSessions(holder, CHANNEL, 0);
+      await answer();
+      expect(registered()).toEqual([]);
+    }
+    expect(accepted).toBe(0);
+  });
+
+  it('counts where it was asked for again', async () => {
+    register(1);
+    home.setSessions(holder, CHANNEL, 0);
+    register(2);
+    await answer();
+    expect(registered()).toEqual([CHANNEL]);
+    expect(accepted).toBe(1);
+    home.setSessions(holder, CHANNEL, 0);
+    expect(registered()).toEqual([]);
+  });
 });

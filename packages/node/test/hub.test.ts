@@ -176,6 +176,8 @@ describe('the hub', () => {
     hub.unsubscribe(gone.channel, gone.session);
     router.accept(CHANNEL, at(0));
     expect([gone.outcome, stays.outcome]).toEqual([[], ['joined e1/0']]);
+    // nor says that nobody is there: a home that is told so lets go of the channel
+    expect(router.calls).toEqual([`subscribe ${CHANNEL} 1`]);
     expect(hub.deliver(CHANNEL, delivery(1), 'here')).toBe(1);
     expect(await got(1)).toEqual([1]);
   });

@@ -234,6 +234,59 @@ describe('a replay', () => {
     });
   });
 
+  it('ends with the leaving of the channel: nothing of it comes behind that', async () => {
+    const log = new SlowLog();
+    const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    log.head = 6;
+    const channel = hub.subscribe(CHANNEL, { session, joined: () => {}, failed: () => {} });
+    const record = recorded(session);
+    let ended = 0;
+    const context = { router: log, hub, highWaterBytes: 1_000, attempts: 3 };
+    replay(context, session, channel, at(0), () => ended++);
+    log.open.shift()?.(false);
+    await vi.advanceTimersByTimeAsync(25);
+    hub.unsubscribe(channel, session);
+    for (let i = 0; i < 5; i++) {
+      log.open.shift()?.(false);
+      await vi.advanceTimersByTimeAsync(25);
+    }
+    expect(record).toEqual({ taken: [1, 2, 3], gaps: 0 });
+    expect(ended).toBe(1);
+    expect(session.replaying).toBeUndefined();
+  });
+
+  it('waits for others of its session: few pages are held for one client, however many it asks for', async () => {
+    const log = new SlowLog();
+    const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    log.head = 6;
+    recorded(session);
+    const waiting = vi.spyOn(session, 'waitingBytes', 'get').mockReturnValue(2_000);
+    let ended = 0;
+    const context = { router: log, hub, highWaterBytes: 1_000, attempts: 3 };
+    for (let i = 0; i < 20; i++) {
+      const channel = hub.subscribe(`${CHANNEL}${i}`, { session, joined: () => {}, failed: () => {} });
+      replay(context, session, channel, at(0), () => ended++);
+    }
+    let read = 0;
+    const answer = async (): Promise<void> => {
+      for (const each of log.open.splice(0)) {
+        read++;
+        each(read === 2);
+      }
+      await vi.advanceTimersByTimeAsync(300);
+    };
+    for (let i = 0; i < 5; i++) await answer();
+    // one could not be read, and the next had its turn
+    expect(read).toBe(5);
+    waiting.mockReturnValue(0);
+    for (let i = 0; i < 40; i++) await answer();
+    expect(ended).toBe(20);
+  });
+
   it('is given up when the log cannot be read for too long', async () => {
     const log = new SlowLog();
     const hub = new Hub(log, { onKick: () => {}, onRelieved: () => {} });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LogRefusedError, type SharedLog } from '../src/log/port.ts';
 import type { LocalChannels, Outcome } from '../src/router/port.ts';
 import { LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
 
@@ -58,6 +59,46 @@ describe('a publish that its home refuses for now', () => {
     publish('second');
     await vi.advanceTimersByTimeAsync(10);
     expect(next.asked.map(({ record }) => record.id)).toEqual(['"other"', '"first"', '"second"']);
+
+    const stopped = lone.router.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+  });
+
+  it('does so where the home is this node, with a log that refuses when the ring has changed', async () => {
+    const refusals: (() => void)[] = [];
+    const log = {
+      shared: true,
+      head: () => Promise.resolve({ epoch: 'e1', seq: 0 }),
+      append: () =>
+        new Promise((_, reject) => refusals.push(() => reject(new LogRefusedError('Redis is full')))),
+    } as Partial<SharedLog> as SharedLog;
+    const lone = new LoneRouter(
+      ['node-2'],
+      NOBODY,
+      { received: () => {}, answered: () => {}, lost: () => {} },
+      log,
+    );
+    const [next] = lone.peers as [ScriptedPeer];
+    lone.setRing([]);
+    await vi.advanceTimersByTimeAsync(10);
+    const answers: string[] = [];
+    const publish = (id: string, from = '"user:me"'): void => {
+      const done = (outcome: Outcome): void => {
+        answers.push(`${id} ${outcome.kind === 'failed' ? outcome.code : 'published'}`);
+      };
+      lone.router.publish({ channel: 'user:0', from, id: `"${id}"`, data: '1', ephemeral: false, done });
+    };
+    publish('first');
+    lone.setRing(['node-2'], false);
+    await vi.advanceTimersByTimeAsync(300);
+    publish('second');
+    publish('other', '"user:other"');
+    await vi.advanceTimersByTimeAsync(10);
+    refusals.shift()?.();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(answers).toEqual(['first unavailable', 'second unavailable']);
+    expect(next.asked.map(({ record }) => record.id)).toEqual(['"other"']);
 
     const stopped = lone.router.stop();
     await vi.advanceTimersByTimeAsync(1_000);

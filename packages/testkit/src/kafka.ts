@@ -36,11 +36,14 @@ export interface KafkaOptions {
   readonly port?: number;
   /** Where it tells clients to connect, such as to a proxy; its own port by default. */
   readonly advertisedPort?: number;
+  /** More than one, 1 by default, are always the mock's. */
+  readonly brokers?: number;
 }
 
 /** Kafka in KRaft mode, broker and controller in one process; the mock broker of `kcat` where Kafka is not installed. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker> {
-  const broker = hasKafka() ? await RealKafka.make(options) : new MockKafka();
+  const { brokers = 1 } = options;
+  const broker = hasKafka() && brokers === 1 ? await RealKafka.make(options) : new MockKafka(brokers);
   try {
     await broker.start();
   } catch (error) {
@@ -157,11 +160,17 @@ class RealKafka extends BrokerProcess {
 class MockKafka extends BrokerProcess {
   address = '';
   readonly durable = false;
+  private readonly brokers: number;
+
+  constructor(brokers: number) {
+    super();
+    this.brokers = brokers;
+  }
 
   async start(): Promise<void> {
     this.running = await launch({
       command: 'kcat',
-      args: ['-b', 'x', '-X', 'test.mock.num.brokers=1', '-d', 'mock', '-C', '-t', 'keep'],
+      args: ['-b', 'x', '-X', `test.mock.num.brokers=${this.brokers}`, '-d', 'mock', '-C', '-t', 'keep'],
       name: 'kcat',
     });
     const [, address = ''] = await this.running.waitForOutput(/bootstrap\.servers=(127\.0\.0\.1:\d+)/);

@@ -67,7 +67,8 @@ export class KafkaShare {
   readonly #progress = new Map<number, Progress>();
   #committing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #wake: (() => void) | undefined;
+  /** Who reads from a broker, and waits for room. */
+  readonly #waiting: (() => void)[] = [];
   #resting = false;
   dead = false;
 
@@ -88,7 +89,7 @@ export class KafkaShare {
   /** Fetches no more. */
   rest(): void {
     this.#resting = true;
-    this.#wake?.();
+    this.#wake();
   }
 
   end(): void {
@@ -107,7 +108,7 @@ export class KafkaShare {
   done({ partition, offset }: KafkaDelivery): void {
     if (this.dead) return;
     this.#progress.get(partition)?.done(offset);
-    this.#wake?.();
+    this.#wake();
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       void this.commit();
@@ -208,9 +209,13 @@ export class KafkaShare {
   async #room(): Promise<void> {
     while (this.open >= this.#init.maxInFlight && !this.#resting) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#waiting.push(resolve);
       });
     }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #take({ responses }: FetchResponse): void {

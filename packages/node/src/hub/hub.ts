@@ -71,7 +71,7 @@ export class Hub implements LocalChannels {
     if (sessions.length === 0 && !channel.joiners?.length) {
       this.channels.delete(name);
       this.router.unsubscribe(name);
-    } else this.router.resubscribe(name, sessions.length);
+    } else if (!joiners) this.router.resubscribe(name, sessions.length);
   }
 
   get(name: string): LocalChannel | undefined {

@@ -18,11 +18,6 @@ export class BatchWriter {
     this.send = send;
   }
 
-  /** Characters that wait for the end of this turn. */
-  get waiting(): number {
-    return this.text.length;
-  }
-
   add(record: string): void {
     this.text += record;
     if (this.text.length > FULL) this.flush();

@@ -15,10 +15,6 @@ interface Barrier {
 export class Barriers {
   private readonly barriers = new Map<number, Barrier>();
 
-  get size(): number {
-    return this.barriers.size;
-  }
-
   /** Until {@link lift}, for every range that has moved away from the peer of this link. */
   raise(correlation: number, link: Outbound, moved: MovedRanges<Member>, deadline: number): void {
     this.barriers.set(correlation, { link, moved, deadline });
@@ -29,13 +25,13 @@ export class Barriers {
     return this.barriers.get(correlation)?.link === link && this.barriers.delete(correlation);
   }
 
-  /** What was sent on the link is answered no more; returns whether anything waited for it. */
-  onLinkDown(link: Outbound): boolean {
-    return this.drop((barrier) => barrier.link === link);
+  /** What was sent on the link is answered no more. */
+  onLinkDown(link: Outbound): void {
+    this.drop((barrier) => barrier.link === link);
   }
 
-  expire(now: number): boolean {
-    return this.drop((barrier) => barrier.deadline <= now);
+  expire(now: number): void {
+    this.drop((barrier) => barrier.deadline <= now);
   }
 
   /** Whether a channel's publications must wait. */
@@ -48,11 +44,7 @@ export class Barriers {
     return false;
   }
 
-  private drop(which: (barrier: Barrier) => boolean): boolean {
-    let dropped = false;
-    for (const [correlation, barrier] of this.barriers) {
-      if (which(barrier)) dropped = this.barriers.delete(correlation);
-    }
-    return dropped;
+  private drop(which: (barrier: Barrier) => boolean): void {
+    for (const [correlation, barrier] of this.barriers) if (which(barrier)) this.barriers.delete(correlation);
   }
 }

@@ -50,7 +50,7 @@ const CHECK_ROUNDS = 5;
 /** Channels that are registered with a new home in one turn of the event loop. */
 const MOST_A_TURN = 250;
 
-/** Most channels in one check. */
+/** Most channels in one record. */
 const CHECK_ITEMS = 1_000;
 
 /**
@@ -200,9 +200,12 @@ export class Holding {
       const at = this.local.positionOf(channel);
       if (!at) continue;
       checked.push(next.value);
-      const batch = items.get(link);
-      if (batch && batch.length < CHECK_ITEMS) batch.push({ channel, sessions, at });
-      else if (!batch) items.set(link, [{ channel, sessions, at }]);
+      const batch = items.get(link) ?? [];
+      items.set(link, batch);
+      batch.push({ channel, sessions, at });
+      if (batch.length < CHECK_ITEMS) continue;
+      link.send(encodeControl({ t: 'check', items: batch }));
+      items.delete(link);
     }
     for (const [link, batch] of items) link.send(encodeControl({ t: 'check', items: batch }));
     this.successors.repeat(checked);

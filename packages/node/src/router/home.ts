@@ -35,6 +35,9 @@ export class Home {
   private readonly interests = new Interests();
   /** In channels that this node is home of next; the holders are registered with whoever it is now. */
   private readonly standbys = new Interests();
+  /** Registrations that wait for a shared log, each by its number: whoever takes one back does not get it afterwards. */
+  private readonly asking = new Interests();
+  private asked = 0;
   private readonly sentOn = new SentOn();
   /** Channels that are read from the log just now, and whether to look again after that. */
   private readonly catching = new Map<string, 'once' | 'again'>();
@@ -83,8 +86,18 @@ export class Home {
     failed: () => void,
     isHome: () => boolean,
   ): void {
+    const asked = ++this.asked;
+    this.asking.set(holder, channel, asked);
+    const wanted = (): boolean => {
+      if (this.asking.get(channel)?.get(holder) !== asked) return false;
+      this.asking.delete(holder, channel);
+      return holder.open;
+    };
+    const fail = (): void => {
+      if (wanted()) failed();
+    };
     const take = (start: Position, goesOn: boolean): boolean => {
-      if (!holder.open) return false;
+      if (!wanted()) return false;
       if (!isHome()) {
         failed();
         return false;
@@ -95,7 +108,7 @@ export class Home {
       return true;
     };
     if (since === undefined) {
-      whenever(this.head(channel), (head) => take(head, false), failed);
+      whenever(this.head(channel), (head) => take(head, false), fail);
       return;
     }
     // what another process would have to be asked for again and again the holder reads as well by itself
@@ -112,13 +125,14 @@ export class Home {
         for (const message of [...page, ...newest])
           holder.send(encodeDeliver({ ...message, correlation: 0, channel }));
       },
-      failed,
+      fail,
     );
   }
 
   /** A holder has more or fewer sessions now; with none, or after a change of home, it is no holder any more. */
   setSessions(holder: Holder, channel: string, sessions: number): void {
     if (sessions === 0) {
+      this.asking.delete(holder, channel);
       this.interests.delete(holder, channel);
       this.standbys.delete(holder, channel);
     } else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
@@ -167,8 +181,10 @@ export class Home {
     const sent = reached();
     log.head(channel, sent).then(
       (head) => {
-        if (sent && !samePosition(head, reached() ?? head)) this.catchUp(log, channel, sent);
-        else if (!this.sentOn.get(channel)) this.sentOn.set(channel, head);
+        if (sent && !samePosition(head, reached() ?? head)) return this.catchUp(log, channel, sent);
+        if (!this.sentOn.get(channel)) this.sentOn.set(channel, head);
+        // the sessions here are checked by nobody else: what they missed they may not have been able to read
+        this.local.continueFrom(channel, head, false);
       },
       () => {},
     );
@@ -176,6 +192,7 @@ export class Home {
 
   /** The link to a holder is gone, and all its interest with it. */
   dropHolder(holder: Holder): void {
+    this.asking.dropHolder(holder);
     this.interests.dropHolder(holder);
     this.standbys.dropHolder(holder);
   }

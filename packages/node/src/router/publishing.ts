@@ -164,10 +164,9 @@ export class Publishing {
       this.options.lookSoon();
       return;
     }
-    publication.done?.(outcomeOf(answer));
-    if (answer.code !== undefined && ERRORS[answer.code].retryable) {
-      for (const parked of this.waiting.behind(item)) this.fail(parked);
-    }
+    const outcome = outcomeOf(answer);
+    publication.done?.(outcome);
+    this.failBehind(item, outcome);
     if (free && this.waiting.size > 0) this.pump(publication.channel);
   }
 
@@ -279,6 +278,7 @@ export class Publishing {
       const free = this.flights.landed(channel);
       if (publication.done) publication.done(outcome);
       else if (outcome.kind === 'failed') this.dropped++;
+      this.failBehind({ publication, dedupe }, outcome);
       if (free && this.waiting.size > 0) this.pump(channel);
     });
     return true;
@@ -313,6 +313,12 @@ export class Publishing {
         // who asked and is gone asks elsewhere: to store it here as well would be to store it twice
         publication.asker?.open === false || this.attempt(publication, dedupe, hops, order, deadline),
     );
+  }
+
+  /** What waits behind one that its sender will say again would overtake it. */
+  private failBehind(refused: Pick<Parked, 'publication' | 'dedupe'>, outcome: Outcome): void {
+    if (outcome.kind !== 'failed' || !ERRORS[outcome.code].retryable) return;
+    for (const parked of this.waiting.behind(refused)) this.fail(parked);
   }
 
   private fail({ publication, sent }: Parked): void {

@@ -56,7 +56,9 @@ export class ReadRequests {
       );
     } else if (past) {
       this.lastPastAt = this.now();
-      if (place === 'self' && since?.epoch === log.head(channel).epoch) {
+      // also whoever has come to the end of the epoch before would go on in this one, which has no end yet
+      const reachesOwn = closedBy !== undefined || since?.epoch === log.head(channel).epoch;
+      if (place === 'self' && reachesOwn) {
         this.early.push({ from, request, deadline: this.now() + this.patienceMs });
         return;
       }

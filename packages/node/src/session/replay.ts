@@ -3,6 +3,7 @@ import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Delivery, History, LocalChannels, Router } from '../router/port.ts';
 import { whenever } from '../router/whenever.ts';
 import { frame, messageFrame } from './frames.ts';
+import { PageTurns } from './page-turns.ts';
 import type { Session } from './session.ts';
 
 /** Messages read from the log at a time. */
@@ -45,6 +46,8 @@ export function replay(
   const claimed = channel === session.channels[0] ? undefined : 'claimed';
   session.replaying ??= new Map();
   session.replaying.set(channel, (session.replaying.get(channel) ?? 0) + 1);
+  session.pageTurns ??= new PageTurns();
+  const turns = session.pageTurns;
   let attempts = context.attempts;
   let looks = MAX_LOOKS;
 
@@ -66,21 +69,34 @@ export function replay(
     if (session.state === 'closed') return;
     if (--attempts > 0) later(next, RETRY_MS);
     else finish(undefined);
+    turns.done();
   };
 
   const page = (at: Position | undefined, { start, messages, end }: History): void => {
-    if (session.state === 'closed') return;
+    if (session.state === 'closed' || left()) return;
     if (at && !samePosition(start, at)) {
       session.send(frame({ type: 'gap', channel: channel.name, after: at, upTo: start }));
     }
     write(messages, 0, messages.length > 0 ? start : end);
   };
 
+  /** The client has left the channel meanwhile: it is not to be sent anything more of it. */
+  const left = (): boolean => {
+    if (channel.sessions.includes(session)) return false;
+    finish(channel.position);
+    turns.done();
+    return true;
+  };
+
   /** As much as the client takes now, the rest as its socket drains: what it missed may be more than may wait for it. */
   const write = (messages: readonly Delivery[], from: number, before: Position): void => {
     let last = before;
     for (let i = from; i < messages.length; i++) {
-      if (session.waitingBytes > context.highWaterBytes) return drained(() => write(messages, i, last));
+      if (session.waitingBytes > context.highWaterBytes) {
+        return drained(() => {
+          if (!left()) write(messages, i, last);
+        });
+      }
       const message = messages[i] as Delivery;
       session.send(messageFrame(channel.messageHead, message));
       last = message.position ?? last;
@@ -93,6 +109,7 @@ export function replay(
       if (looks % LOOKS_TO_TELL === 0) context.hub.continueFrom(channel.name, last, false);
       later(() => read(last), looks === MAX_LOOKS - 1 ? 0 : DRAIN_MS);
     } else rejoin(last);
+    turns.done();
   };
 
   /** The log does not come to where the live stream is: what lies between is lost to the session, and it is told so. */
@@ -116,20 +133,23 @@ export function replay(
   };
 
   const read = (at: Position): void => {
-    if (channel.isAt(at)) finish(channel.position);
-    else
+    if (channel.isAt(at)) return finish(channel.position);
+    turns.take(() =>
       whenever(
         router.history(channel.name, at, PAGE, claimed),
         (history) => page(at, history),
         retry(() => read(at)),
-      );
+      ),
+    );
   };
 
   const recent = (count: number): void => {
-    whenever(
-      router.recent(channel.name, count),
-      (history) => page(undefined, history),
-      retry(() => recent(count)),
+    turns.take(() =>
+      whenever(
+        router.recent(channel.name, count),
+        (history) => page(undefined, history),
+        retry(() => recent(count)),
+      ),
     );
   };
 

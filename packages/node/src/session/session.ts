@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import { PING_FRAME, welcomeFrame } from './frames.ts';
 import type { SessionHost } from './host.ts';
+import type { PageTurns } from './page-turns.ts';
 import { Rate } from './rate.ts';
 
 /** `joining`: the home does not know yet; `open`: welcomed; `closed`: nothing is sent or read any more. */
@@ -37,6 +38,8 @@ export class Session {
   refused = 0;
   /** Channels that this session reads from the log just now: their live messages reach it that way. */
   replaying: Map<LocalChannel, number> | undefined;
+  /** Of those, whose turn it is to read. */
+  pageTurns: PageTurns | undefined;
   readonly host: SessionHost;
   private readonly socket: WebSocket;
   private readonly stream: Duplex;
