@@ -13,8 +13,8 @@ const CHANNEL = 'group:g';
 it('an epoch that has not ended here is not read as past, also by who comes from the one before it', () => {
   let now = 0;
   let place: Place = { kind: 'self' };
-  const epochs = new Tenures('i1');
-  epochs.gained(
+  const epochs = new Tenures('i1', () => 0);
+  epochs.changed(
     movedRanges(buildRing<Member>([member('node-2')]), buildRing<Member>([member('node-1')])),
     'node-1',
   );
