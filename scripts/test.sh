@@ -29,14 +29,15 @@ export PATH=$PWD/node_modules/.bin:$PATH
 step lint 60 npm run --silent lint
 step types 120 npm run --silent types
 # shellcheck disable=SC2046
-step unit 540 $(vitest unit)
+step unit 700 $(vitest unit)
 # shellcheck disable=SC2046
-step e2e 480 $(vitest e2e)
-step chaos 240 npm run --silent chaos -- --seconds 45 --seed 7 --homes
-step bench 300 npm run --silent bench -- --short
+step e2e 700 $(vitest e2e)
+step chaos 200 npm run --silent chaos -- --seconds 30 --seed 7 --homes
+step 'chaos, Redis log' 200 npm run --silent chaos -- --seconds 30 --seed 7 --homes --log redis
+step bench 420 npm run --silent bench -- --short
 
 printf '\n'
-awk -F '\t' '{ printf "%-6s %-7s %4d s\n", $1, $2 == 0 ? "ok" : "FAILED", $3 }' "$results/steps.tsv"
+awk -F '\t' '{ printf "%-16s %-7s %4d s\n", $1, $2 == 0 ? "ok" : "FAILED", $3 }' "$results/steps.tsv"
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'failed: %s\n' "${failed[*]}"
   exit 1

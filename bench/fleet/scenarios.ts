@@ -120,20 +120,21 @@ export class RingwayScenes {
   /** SIGTERM, and its end. @returns the moves that it told, as it last said. */
   async #end(node: ClusterProcess | undefined): Promise<number> {
     if (!node) throw new Error('no node to end');
-    let sent = 0;
+    let moves: Moves = await movesOf(node);
     let over = false;
     node.process.signal('SIGTERM');
     const ended = node.process.exited.then(() => {
       over = true;
     });
-    const before = await node.metric('ringway_moves_total', { result: 'sent' }).catch(() => 0);
     while (!over) {
-      // its own counter dies with it
-      sent = await node.metric('ringway_moves_total', { result: 'sent' }).catch(() => sent);
+      // its own counters die with it
+      moves = await movesOf(node).catch(() => moves);
       await Promise.race([ended, sleep(100)]);
     }
+    const { sent = 0, followed = 0 } = moves;
+    if (sent !== followed) console.error(`fleet: ${node.id} last said of its moves:`, moves);
     await this.#allOff(node.id);
-    return Math.max(sent, before);
+    return sent;
   }
 
   #cores(): () => FleetRow['cores'] {
@@ -250,4 +251,13 @@ function killedRow(
 function watchCores(crowd: Crowd, servers: () => readonly number[]): () => FleetRow['cores'] {
   const watches = { load: new CoreWatch(() => [crowd.pid]), servers: new CoreWatch(servers) };
   return () => ({ load: watches.load.end(), servers: watches.servers.end() });
+}
+
+type Moves = Readonly<Record<string, number>>;
+
+/** `ringway_moves_total` of a node, by result. */
+async function movesOf(node: ClusterProcess): Promise<Moves> {
+  const text = await (await node.fetch('internal', '/metrics')).text();
+  const found = text.matchAll(/^ringway_moves_total\{result="(\w+)"\} (\d+)$/gm);
+  return Object.fromEntries([...found].map(([, result = '', count]) => [result, Number(count)]));
 }

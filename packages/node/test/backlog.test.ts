@@ -1,3 +1,4 @@
+import type { Position } from '@ringway/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Node } from '../src/index.ts';
 import { encodeControl, KIND } from '../src/peers/wire.ts';
@@ -68,6 +69,30 @@ describe('the home of a channel with a long backlog', () => {
       start + 1,
       start + 2,
       start + 300,
+    ]);
+  });
+
+  it('tells a holder that checks where it is behind, and what it is not registered for', async () => {
+    await publish([{ to: 'group:checked', data: 1 }]);
+    const peer = await dial();
+    peer.socket.send(
+      batch(encodeControl({ t: 'interest', correlation: 1, channel: 'group:checked', sessions: 1 })),
+    );
+    await waitFor(() => peer.control('interested').length === 1, 'the answer');
+    const head = peer.control('interested')[0]?.start ?? { epoch: '', seq: 0 };
+    const behind = { ...head, seq: head.seq - 1 };
+    const check = (at: Position) =>
+      encodeControl({
+        t: 'check',
+        items: [
+          { channel: 'group:checked', sessions: 1, at },
+          { channel: 'group:unknown', sessions: 1, at },
+        ],
+      });
+    peer.socket.send(batch(check(behind)));
+    await waitFor(() => peer.control('checked').length === 1, 'what is wrong');
+    expect(peer.control('checked')).toEqual([
+      { t: 'checked', lost: ['group:unknown'], behind: [{ channel: 'group:checked', head }] },
     ]);
   });
 

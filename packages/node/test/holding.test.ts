@@ -175,6 +175,32 @@ describe('interest, as a home is told of it', () => {
     expect(local.seen).toEqual(['5', 'from e1/5', '6']);
   });
 
+  it('is checked when its channel has said nothing for a while: what was missed without a sign is found', async () => {
+    await subscribed();
+    home.socket?.say(message(5));
+    await vi.advanceTimersByTimeAsync(12_000);
+    const checks = told(home, 'check');
+    expect(checks.length).toBeGreaterThan(0);
+    expect(checks[0]).toEqual({ t: 'check', items: [{ channel: CHANNEL, sessions: 1, at: at(5) }] });
+    // all is well: nothing is answered, and nothing done
+    expect(told(home, 'interest')).toHaveLength(1);
+    home.socket?.say(encodeControl({ t: 'checked', lost: [], behind: [{ channel: CHANNEL, head: at(8) }] }));
+    expect(local.seen).toEqual(['5', 'from e1/8 by reading']);
+    home.socket?.say(encodeControl({ t: 'checked', lost: [CHANNEL], behind: [] }));
+    await turn();
+    expect(told(home, 'interest')).toHaveLength(2);
+    expect(told(home, 'interest').at(-1)).toMatchObject({ channel: CHANNEL, position: at(8) });
+  });
+
+  it('is not checked while its channel speaks', async () => {
+    await subscribed();
+    for (let seq = 5; seq < 40; seq++) {
+      home.socket?.say(message(seq));
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    expect(told(home, 'check')).toEqual([]);
+  });
+
   it('stands again on a new link, from where it was', async () => {
     await subscribed();
     home.socket?.say(message(5));

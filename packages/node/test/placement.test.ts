@@ -57,6 +57,37 @@ class Node {
 }
 
 describe('who is home', () => {
+  it('is who is new in the ring without an interruption, though the others do not hear it at first', () => {
+    const agree = new Set<string>();
+    const hearing = new Hearing({ selfId: 'a', graceMs: 0, agrees: (id) => agree.has(id), now: () => 0 });
+    const before = ringOf('b', 'c', 'd', 'e');
+    const placement = new Placement('a', hearing, before, () => false);
+    const others = ['b', 'c', 'd', 'e'];
+    hearing.setMembers(before.members);
+    for (const id of others) {
+      hearing.heard(id, true);
+      // of a ring without this node
+      hearing.reported(id, []);
+    }
+    hearing.settle();
+    const ring = ringOf('a', ...others);
+    hearing.setMembers(ring.members);
+    hearing.settle();
+    const changes = [placement.update(ring)];
+    for (const unheard of [['a'], []]) {
+      for (const id of others) {
+        hearing.reported(id, unheard);
+        agree.add(id);
+        hearing.settle();
+        changes.push(placement.update());
+      }
+    }
+    expect(changes.map(({ readmitted }) => readmitted)).not.toContain(true);
+    const own = CHANNELS.filter((channel) => ring.owner(channel)?.id === 'a');
+    expect(own.length).toBeGreaterThan(0);
+    for (const channel of own) expect(placement.of(channel).kind).toBe('self');
+  });
+
   it('is who was it, while that is heard and sees another ring: no two act where one is heard', () => {
     const both = ringOf('a', 'b', 'c');
     const node = new Node(both);

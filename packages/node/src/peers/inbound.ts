@@ -36,6 +36,8 @@ export class Inbound {
   private readonly context: InboundContext;
   private readonly writer: BatchWriter;
   private alive = true;
+  /** Of the ring that the peer has told last. */
+  private checksum = '';
   private heardAt: number;
 
   constructor(
@@ -128,6 +130,11 @@ export class Inbound {
     try {
       if (!isBinary) throw new PeerFormatError('a text message');
       const batch = decodeBatch(data);
+      if (batch.checksum !== this.checksum) {
+        this.checksum = batch.checksum;
+        // whom the peer does not hear of that ring: to be known when it counts as one that sees it
+        for (const record of batch.records) if (isHeartbeat(record)) this.context.onRecord(this, record);
+      }
       this.context.onChecksum(batch.checksum);
       for (const record of batch.records) {
         if (!this.alive) return;
@@ -139,4 +146,8 @@ export class Inbound {
       this.close();
     }
   }
+}
+
+function isHeartbeat(record: PeerRecord): boolean {
+  return 'control' in record && record.control.t === 'heartbeat';
 }

@@ -47,6 +47,9 @@ type Checked = Extract<Control, { t: 'checked' }>;
 /** How often a channel that says nothing is checked, in rounds; a round is a call of {@link Holding.check}. */
 const CHECK_ROUNDS = 5;
 
+/** Channels that are registered with a new home in one turn of the event loop. */
+const MOST_A_TURN = 250;
+
 /** Most channels in one record. */
 const CHECK_ITEMS = 1_000;
 
@@ -64,6 +67,9 @@ export class Holding {
   private readonly guests = new Map<string, Guest>();
   /** Those of them that stand nowhere, or whose first registration is under way. */
   private readonly loose = new Set<Guest>();
+  /** Those whose home has changed and that have not been registered with the new one yet. */
+  private readonly due = new Set<Guest>();
+  private pumping = false;
   private readonly asked = new Map<number, Guest>();
   /** Channels of this node's own home of which the log is being asked for the beginning. */
   private readonly opening = new Map<string, First>();
@@ -98,7 +104,7 @@ export class Holding {
 
   /** Channels that wait for a home to take them. */
   get looseCount(): number {
-    return this.loose.size;
+    return this.loose.size + this.due.size;
   }
 
   subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
@@ -133,11 +139,28 @@ export class Holding {
         if (position === undefined) continue;
         guest = this.add(channel, sessions, undefined);
       }
-      const place = this.placement.at(point);
+      this.due.add(guest);
+    }
+    this.pump();
+    this.successors.review(this.guests.values());
+  }
+
+  /** So many in one turn of the event loop, so that thousands that move do not stop what does not. */
+  private pump(): void {
+    let left = MOST_A_TURN;
+    for (const guest of this.due) {
+      if (left-- === 0) break;
+      this.due.delete(guest);
+      const place = this.placement.at(guest.point);
       if (place.kind === 'self') this.takeOver(guest);
       else if (place.kind === 'nowhere' || this.peers.reach(place.member.id) !== guest.link) this.ask(guest);
     }
-    this.successors.review(this.guests.values());
+    if (this.due.size === 0 || this.pumping) return;
+    this.pumping = true;
+    setImmediate(() => {
+      this.pumping = false;
+      this.pump();
+    });
   }
 
   /** Asks again for what is not registered anywhere, and gives up on first registrations that took too long. */
@@ -152,7 +175,7 @@ export class Holding {
       if (guest.first && now > guest.first.deadline) {
         this.forget(guest);
         guest.first.answer.failed();
-      } else if (guest.link === undefined) this.ask(guest);
+      } else if (guest.link === undefined && !this.due.has(guest)) this.ask(guest);
     }
   }
 
@@ -297,6 +320,7 @@ export class Holding {
 
   private forget(guest: Guest): void {
     this.guests.delete(guest.channel);
+    this.due.delete(guest);
     this.settled.delete(guest);
     this.successors.withdraw(guest);
     this.leave(guest);

@@ -76,7 +76,8 @@ export class Placement {
             ring.members.filter((member) => !down.has(member.id)),
             { previous: before, index: ring.version.index },
           );
-    const heard = wasAdmitted ? this.hearing.hearsHalf() : this.hearing.mayBegin();
+    // who is new in the ring begins, too: the others may not hear it yet, and that is no interruption of what it never did
+    const heard = wasAdmitted && this.hasActed ? this.hearing.hearsHalf() : this.hearing.mayBegin();
     this.admitted = heard && !this.abdicated && !this.suspended;
     this.places.clear();
     const reunited = this.hearing.takeReunited();
