@@ -43,6 +43,8 @@ export class RedisConnection {
   private readonly client: Redis | Cluster;
   /** Sent and not answered, oldest first. */
   private readonly sent = new Set<Call>();
+  /** Names of the scripts that went out whole on this connection: what comes behind one needs its name alone. */
+  private readonly given = new Set<string>();
   /** Calls that met a Redis without the script, and those that came behind them. */
   private unscripted: Call[] = [];
   private held: Call[] = [];
@@ -106,7 +108,8 @@ export class RedisConnection {
     const deadline = this.options.now() + this.options.timeoutMs;
     const call: Call = { script, keys, args, replicas, deadline, resolve, reject };
     if (this.unscripted.length > 0) this.held.push(call);
-    else this.send(call, false);
+    // of a cluster's nodes each would have to be given it: there all meet the lack of it at once, and go again
+    else this.send(call, !this.given.has(script.sha) && !(this.client instanceof Cluster));
     return promise;
   }
 
@@ -131,6 +134,7 @@ export class RedisConnection {
   private send(call: Call, whole: boolean): void {
     const { script, keys, args, replicas } = call;
     this.sent.add(call);
+    this.given.add(script.sha);
     const head = whole ? script.text : script.sha;
     const run = new Command(whole ? 'eval' : 'evalsha', [head, String(keys.length), ...keys, ...args], {
       replyEncoding: 'latin1',
@@ -270,6 +274,7 @@ export class RedisConnection {
       if (now() - this.usableSince > LASTED_MS) this.attempts = 0;
       if (!this.closing) logger.warn({ redis: address.shown }, 'the connection to Redis is lost');
     }
+    this.given.clear();
     this.giveUp();
   }
 
