@@ -197,6 +197,22 @@ describe('the right to a session', () => {
     expect(await client.next('refreshed')).toEqual({ type: 'refreshed' });
   });
 
+  it('with a smaller right ends the groups that it does not cover any more, and no other', async () => {
+    const client = await cluster.connect('alice', node);
+    for (const channel of ['group:a', 'group:b']) {
+      client.send({ type: 'join', channel });
+      await client.next('joined');
+    }
+    const cap = { publish: [], join: ['group:a'], presence: [] };
+    client.send({ type: 'refresh', ticket: cluster.ticket('alice', node, { cap }) });
+    await client.next('refreshed');
+    expect(await client.next('left')).toEqual({ type: 'left', channel: 'group:b' });
+    const speaker = await cluster.connect('speaker', node);
+    for (const to of ['group:b', 'group:a']) speaker.send({ type: 'publish', to, id: `to ${to}`, data: to });
+    await speaker.next('published');
+    expect((await client.next('message')).data).toBe('group:a');
+  });
+
   it('is not renewed by a bad, used or foreign ticket, and the session lives on', async () => {
     const client = await cluster.connect('alice', node);
     const used = cluster.ticket('alice', node);

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import {
+  allows,
   type Capabilities,
   CLOSE,
   type CloseName,
@@ -381,6 +382,13 @@ export class Sessions implements SessionHost {
     this.watchExpiry(session);
     const more = claims.sexp === undefined ? {} : { expiresAt: claims.sexp * 1000 };
     session.send(frame({ type: 'refreshed', ...more }));
+    // what the right does not cover any more
+    for (const channel of session.channels.slice(1)) {
+      if (allows(claims.cap.join, channel.name)) continue;
+      session.channels = session.channels.filter((other) => other !== channel);
+      this.hub.unsubscribe(channel, session);
+      session.send(frame({ type: 'left', channel: channel.name }));
+    }
   }
 
   /** The right is looked at some time before its end, to say so, and at its end. */
