@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type Membership, type Registration, RingWatcher } from '@ringway/membership';
 import {
@@ -7,6 +6,7 @@ import {
   checkInsecure,
   type KeyFamily,
   type Logger,
+  readAuthorities,
   readTls,
   type Service,
   type TlsFiles,
@@ -179,7 +179,7 @@ class Parts {
       highWaterBytes: settings.peerWaitingBytes / 16,
       maxWaitingBytes: settings.peerWaitingBytes,
       maxFrameBytes: MAX_PEER_FRAME_BYTES,
-      ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
+      ca: settings.internalCa && readAuthorities('RINGWAY_INTERNAL_CA', settings.internalCa),
       checksum: () => this.router.ring.version.checksum,
       awake: () => this.vigil.look(),
       now,
