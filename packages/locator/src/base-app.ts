@@ -1,6 +1,12 @@
 import type { Problem } from '@ringway/protocol';
 import { type Logger, readTls, type TlsFiles } from '@ringway/service';
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
 import { ProblemError, problemOf } from './problem.ts';
 
 /** Both listeners' limits; nobody may hold a socket without saying what they want. */
@@ -34,6 +40,10 @@ export function createBaseApp({ logger, tls }: BaseAppOptions): FastifyInstance 
     routerOptions: { maxParamLength: 256 },
     // one line a request would cost more than the request; metrics count them instead
     logger: false as const,
+    // what fails before a route is found, such as a path that cannot be unescaped
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
+      sendProblem(reply, problemOf(error));
+    },
   };
   const app = tls
     ? (fastify({

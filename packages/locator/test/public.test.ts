@@ -143,3 +143,13 @@ describe('what strangers send', () => {
     }
   });
 });
+
+test('a path that cannot be unescaped is refused as everything else is', async () => {
+  await using running = await startLocator(members);
+  for (const base of [running.locator.publicUrl, running.locator.internalUrl]) {
+    const answer = await fetch(`${base}/%`);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(await answer.json()).toMatchObject({ status: 400, code: 'bad_request' });
+  }
+});

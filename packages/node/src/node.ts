@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type Membership, type Registration, RingWatcher } from '@ringway/membership';
 import {
@@ -6,6 +5,7 @@ import {
   checkInsecure,
   type KeyFamily,
   type Logger,
+  readAuthorities,
   readTls,
   type Service,
   type TlsFiles,
@@ -185,7 +185,7 @@ class Parts {
     this.accord = new Accord({
       self: { id: nodeId, incarnation: this.incarnation },
       scheme,
-      ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
+      ca: settings.internalCa && readAuthorities('RINGWAY_INTERNAL_CA', settings.internalCa),
       logger,
       onDiscord: ({ message }) => {
         logger.error(message);

@@ -15,7 +15,7 @@ describe('the internal listener', () => {
   let cluster: TestCluster;
   let node: Node;
   beforeAll(async () => {
-    cluster = await TestCluster.start(3, { RINGWAY_BODY_BYTES: '20000', RINGWAY_MAX_LIST_USERS: '10' });
+    cluster = await TestCluster.start(3, { RINGWAY_BODY_BYTES: '20010', RINGWAY_MAX_LIST_USERS: '10' });
     node = cluster.node('node-1');
   });
   afterAll(() => cluster[Symbol.asyncDispose]());
@@ -165,6 +165,8 @@ describe('the internal listener', () => {
     ['is not JSON', '{"to":', 400, 'bad_request'],
     ['is empty', '', 400, 'bad_request'],
     ['is an array that is not JSON', '[{"to":"user:a","data":1}', 400, 'bad_request'],
+    // in two bytes each they would be answered by a hundred each: 50 MB for a body of 1 MiB
+    ['holds more than 10,000 publishes', `[${'1,'.repeat(10_000)}1]`, 400, 'bad_request'],
     ['has no target', '{"data":1}', 400, 'bad_request'],
     ['names no channel', '{"to":"x","data":1}', 400, 'invalid_channel'],
     [
@@ -173,9 +175,13 @@ describe('the internal listener', () => {
       400,
       'list_too_long',
     ],
-    ['is too big', `{"to":"user:a","data":"${'x'.repeat(20_000)}"}`, 413, 'frame_too_big'],
+    ['is too big', `{"to":"user:a","data":"${'x'.repeat(20_010)}"}`, 413, 'frame_too_big'],
   ])('refuses a body that %s', async (_what, body, status, code) => {
     isProblem(await publish(body), status, code);
+  });
+
+  it('refuses a path that cannot be unescaped', async () => {
+    isProblem(await request('GET', '/%'), 400, 'bad_request');
   });
 
   it('refuses a body of another type', async () => {

@@ -1,4 +1,6 @@
+import { createLogger } from '@ringway/service';
 import { startRedis, startRedisCluster, startTcpProxy, waitFor } from '@ringway/testkit';
+import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import type { RedisLog } from '../src/log/redis.ts';
 import { channelBase } from '../src/log/redis-message.ts';
@@ -26,6 +28,22 @@ function published(log: RedisLog, channel: string, id: string): Promise<unknown>
 }
 
 describe('when Redis fails, the log', () => {
+  it('says what Redis has answered, but not what it was sent', async () => {
+    await using redis = await startRedis();
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const logger = createLogger({ name: 'test', level: 'warn', pretty: false, destination });
+    await using log = disposable(await openRedisLog(redis.url, { ...SHORT, logger }));
+    const client = new Redis(redis.url);
+    const channel = newChannel();
+    stored(await log.append(channel, message('m0')));
+    for (const key of await client.keys('*')) await client.set(key, 'of another kind');
+    client.disconnect();
+    for (const id of ['m1', 'm2']) expect(await outcome(log.append(channel, message(id)))).toBe('unknown');
+    expect(lines.filter((line) => line.includes('Redis has failed: '))).toHaveLength(1);
+    expect(lines.join('')).not.toContain('m1');
+  });
+
   it('leaves unknown what a frozen Redis was sent, refuses what it was not, and stores each once in the end', async () => {
     await using redis = await startRedis();
     await using log = disposable(await openRedisLog(redis.url, SHORT));

@@ -318,8 +318,8 @@ function refused(text: string, { count }: RawFields, nameAt: number, nameEnd: nu
   return { message: `the member ${text.slice(at, nameEnd + 1)} stands twice`, at };
 }
 
-/** Scans a text that must be one JSON array and returns the raw text of its elements. */
-export function scanArray(text: string): string[] | ScanFailure {
+/** Scans a text that must be one JSON array, of at most so many elements, and returns their raw text. */
+export function scanArray(text: string, most = Number.POSITIVE_INFINITY): string[] | ScanFailure {
   const elements: string[] = [];
   let i = skipSpace(text, 0);
   if (text.charCodeAt(i) !== OPEN_BRACKET) return { message: 'expected a JSON array', at: i };
@@ -329,6 +329,7 @@ export function scanArray(text: string): string[] | ScanFailure {
     for (;;) {
       const end = scanValue(text, i);
       if (end < 0) return failure(text, end);
+      if (elements.length >= most) return { message: `more than ${most} elements in one array`, at: i };
       elements.push(text.slice(i, end));
       i = skipSpace(text, end);
       const c = text.charCodeAt(i);

@@ -162,9 +162,8 @@ function named<T>(make: () => T, names: Readonly<Record<string, string>>): T {
     return make();
   } catch (error) {
     if (!(error instanceof InvalidOptionError)) throw error;
-    throw new SettingsError([{ name: names[error.option] ?? error.option, expected: error.message }], {
-      cause: error,
-    });
+    const expected = error.message.replace(/^.*?: expected /, '');
+    throw new SettingsError([{ name: names[error.option] ?? error.option, expected }], { cause: error });
   }
 }
 

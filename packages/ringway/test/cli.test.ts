@@ -113,6 +113,28 @@ describe('a bad setting is named, and nothing starts', () => {
     ],
     [
       'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_CONSUL_URL: 'http://user:sesame@h' },
+      /RINGWAY_CONSUL_URL: expected an address without path, query or user/,
+    ],
+    [
+      'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_INTERNAL_CA: '/nowhere' },
+      /RINGWAY_INTERNAL_CA="\/nowhere": expected a file of PEM certificates/,
+    ],
+    [
+      'node',
+      {
+        ...KEYS,
+        ...TICKETS,
+        RINGWAY_NODE_ID: 'n',
+        RINGWAY_LOG: 'redis',
+        RINGWAY_REDIS_URL: 'rediss://h',
+        RINGWAY_REDIS_CA: '/etc/hostname',
+      },
+      /RINGWAY_REDIS_CA="\/etc\/hostname": expected a file of PEM certificates/,
+    ],
+    [
+      'node',
       { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_CHECK_DEREGISTER_AFTER: '5s' },
       /RINGWAY_CHECK_DEREGISTER_AFTER/,
     ],

@@ -44,7 +44,7 @@ export { type SettingProblem, SettingsError } from './settings-error.ts';
 export { settingsHelp, settingsMarkdown } from './settings-help.ts';
 export { checkInsecure, sharedSettings } from './shared-settings.ts';
 export { type RunOptions, runUntilSignal } from './shutdown.ts';
-export { readTls, type TlsFiles, type TlsMaterial, tlsFiles } from './tls.ts';
+export { readAuthorities, readTls, type TlsFiles, type TlsMaterial, tlsFiles } from './tls.ts';
 export {
   CLUSTER_TTL_SECONDS,
   CLUSTER_TYPE,

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { SettingsError } from './settings-error.ts';
@@ -64,4 +65,20 @@ export function readTls(files: TlsFiles): TlsMaterial {
     );
   }
   return material;
+}
+
+/**
+ * Reads the authorities by which others are trusted.
+ *
+ * @param name of the setting that gave the path.
+ * @throws SettingsError
+ */
+export function readAuthorities(name: string, file: string): string {
+  try {
+    const pem = readFileSync(file, 'utf8');
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    throw new SettingsError([{ name, given: file, expected: 'a file of PEM certificates' }], { cause });
+  }
 }

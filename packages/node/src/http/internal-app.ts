@@ -14,7 +14,12 @@ import {
   userChannel,
 } from '@ringway/protocol';
 import { type KeyFamily, type Logger, type TlsMaterial, verifyClusterToken } from '@ringway/service';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Outcome, Router } from '../router/port.ts';
 import { jsonFromWire, quote } from '../text.ts';
@@ -80,6 +85,10 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
     bodyLimit: options.bodyBytes,
     forceCloseConnections: true,
     requestTimeout: 30_000,
+    // what fails before a route is found, such as a path that cannot be unescaped
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      sendProblem(options.logger, reply, error);
+    },
   };
   const app = fastify(settings as { logger: false });
   app.removeAllContentTypeParsers();

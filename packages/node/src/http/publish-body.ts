@@ -30,9 +30,11 @@ export interface BadOrder {
 }
 
 const MAX_ID_LENGTH = 130;
+/** Most publishes in one body: each is answered, and what is no publish in two bytes by a hundred. */
+const MAX_ORDERS = 10_000;
 
 /**
- * Reads the body of `POST /publish`: one object, or an array of them. The body as a whole is refused when it is not JSON;
+ * Reads the body of `POST /publish`: one object, or an array of at most 10,000 of them. The body as a whole is refused when it is not JSON;
  * within an array each element is judged by itself.
  */
 export function readPublishBody(
@@ -42,7 +44,7 @@ export function readPublishBody(
   if (!isUtf8(body)) return bad('bad_request', 'the body is not valid UTF-8');
   const text = body.toString('latin1');
   if (text.trimStart().startsWith('[')) {
-    const elements = scanArray(text);
+    const elements = scanArray(text, MAX_ORDERS);
     if ('message' in elements) return malformed(elements);
     return elements.map((element) => readOrder(element, maxUsers));
   }

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { type Logger, SettingsError } from '@ringway/service';
+import { type Logger, readAuthorities, SettingsError } from '@ringway/service';
 import type { Registry } from 'prom-client';
 import type { NodeSettings } from '../settings.ts';
 import { type Epochs, MemoryLog } from './memory.ts';
@@ -62,7 +61,7 @@ function redisLog(settings: NodeSettings, { logger, random, now }: LogContext): 
     replicas: settings.logReplicas,
     timeoutMs: settings.logTimeout,
     name: `${settings.cluster}:${settings.nodeId}`,
-    ca: settings.redisCa === undefined ? undefined : readFileSync(settings.redisCa, 'utf8'),
+    ca: settings.redisCa && readAuthorities('RINGWAY_REDIS_CA', settings.redisCa),
     logger,
     hooks: metrics,
     random,

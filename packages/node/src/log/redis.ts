@@ -47,12 +47,16 @@ export interface RedisLogOptions {
 /** Messages of one call of the append script at most; the script runs for about as many times 10 us. */
 const BATCH = 128;
 
+/** So often at most it is said what Redis has answered in place of an outcome, in milliseconds. */
+const TELL_EVERY_MS = 10_000;
+
 /**
  * The log in Redis, which orders: two nodes that both believe to be home for a moment cannot fork a channel. Each append is
  * one step of one script; messages are streams. Epochs are `TIME.NAME`, the time being
  * Redis's own in hexadecimal milliseconds, so that of two epochs of a channel the later one is known.
  */
 export class RedisLog implements SharedLog {
+  private toldAt = Number.NEGATIVE_INFINITY;
   readonly shared = true;
   private readonly options: RedisLogOptions;
   private readonly connection: RedisConnection;
@@ -170,10 +174,22 @@ export class RedisLog implements SharedLog {
     return this.candidates + (this.candidateCount++).toString(36);
   }
 
+  /** What Redis has answered in place of an outcome: a missing right, no memory, a key that is not the log's. */
+  private tell(error: unknown): void {
+    const { now, logger, address } = this.options;
+    if (!(error instanceof Error) || !/^Redis has (refused|failed): /.test(error.message)) return;
+    if (now() < this.toldAt + TELL_EVERY_MS) return;
+    this.toldAt = now();
+    // behind a comma Redis may repeat what it was sent
+    const [reason = ''] = error.message.split(',', 1);
+    logger.warn({ redis: address.shown, reason: reason.slice(0, 200) }, 'the log cannot be written or read');
+  }
+
   private counted<T>(outcome: Promise<T>): Promise<T> {
-    outcome.catch((error: unknown) =>
-      this.options.hooks.failed(error instanceof LogRefusedError ? 'refused' : 'unknown'),
-    );
+    outcome.catch((error: unknown) => {
+      this.options.hooks.failed(error instanceof LogRefusedError ? 'refused' : 'unknown');
+      this.tell(error);
+    });
     return outcome;
   }
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Member } from '@ringway/membership';
 import { movedRanges, type Ring } from '@ringway/ring';
+import { readAuthorities } from '@ringway/service';
 import { refuse } from '../http/refuse.ts';
 import { redisAddressFrom } from '../log/open-log.ts';
 import type { NodeSettings } from '../settings.ts';
@@ -24,7 +24,7 @@ export function openBusRouter(
     address: redisAddressFrom(settings.redisUrl, `RINGWAY_ROUTER is ${scheme}`),
     timeoutMs: settings.logTimeout,
     name: `${cluster}:${nodeId}`,
-    ca: settings.redisCa === undefined ? undefined : readFileSync(settings.redisCa, 'utf8'),
+    ca: settings.redisCa && readAuthorities('RINGWAY_REDIS_CA', settings.redisCa),
     cluster,
     nodeId,
     incarnation,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readAuthorities } from '@ringway/service';
 import { Peers } from '../peers/peers.ts';
 import { MAX_PEER_FRAME_BYTES } from '../peers/wire.ts';
 import { RingDoubts } from '../ring-doubts.ts';
@@ -21,7 +21,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     highWaterBytes: settings.peerWaitingBytes / 16,
     maxWaitingBytes: settings.peerWaitingBytes,
     maxFrameBytes: MAX_PEER_FRAME_BYTES,
-    ca: settings.internalCa === undefined ? undefined : readFileSync(settings.internalCa, 'utf8'),
+    ca: settings.internalCa && readAuthorities('RINGWAY_INTERNAL_CA', settings.internalCa),
     checksum: () => router.ring.version.checksum,
     awake: () => vigil.look(),
     now,
