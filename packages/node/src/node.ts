@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { type Membership, type Registration, RingWatcher } from '@ringway/membership';
+import { type MemberEntry, type Membership, type Registration, RingWatcher } from '@ringway/membership';
 import {
   BasicService,
   checkInsecure,
   type KeyFamily,
   type Logger,
+  listening,
   readTls,
   type Service,
   type TlsFiles,
   tlsFiles,
 } from '@ringway/service';
-import { type Addresses, addressesOf, memberOf } from './addresses.ts';
+import { type Addresses, addressesOf, checkAddresses, memberOf } from './addresses.ts';
 import { bounded, within } from './bounds.ts';
 import { Drain } from './drain.ts';
 import { internalApp } from './http/internal-app.ts';
@@ -148,6 +149,7 @@ class Parts {
     const { settings, logger, clusterKeys, ticketKeys } = options;
     const { nodeId, cluster } = settings;
     checkInsecure(settings);
+    checkAddresses(settings);
     const now = (): number => performance.now();
     const wallClock = (): number => Date.now();
     this.options = options;
@@ -348,16 +350,7 @@ class Parts {
     await within(startTimeout, signal, 'reading the ring from the registry', this.watcher.start());
     await this.router.start(this.sessions.hub);
     this.router.setRing(this.watcher.current);
-    this.watcher.subscribe((before, after) => {
-      this.logger.info(
-        {
-          index: after.version.index,
-          checksum: after.version.checksum,
-          before: before.size,
-          after: after.size,
-        },
-        'the ring changed',
-      );
+    this.watcher.subscribe((_before, after) => {
       this.router.setRing(after);
       this.lookAtSelf();
     });
@@ -365,8 +358,9 @@ class Parts {
     this.vigil.start();
     this.sweeper = setInterval(() => this.opened.sweep(), SWEEP_MS);
     this.sweeper.unref();
-    const publicPort = await this.listener.listen();
-    await this.internal.listen({ ...settings.internalListen });
+    const { publicListen, internalListen } = settings;
+    const publicPort = await listening('RINGWAY_PUBLIC_LISTEN', publicListen, this.listener.listen());
+    await listening('RINGWAY_INTERNAL_LISTEN', internalListen, this.internal.listen({ ...internalListen }));
     const { port: internalPort } = this.internal.server.address() as AddressInfo;
     const { publicTls, internalTls } = this;
     this.addresses = addressesOf(
@@ -393,7 +387,8 @@ class Parts {
   async stop(): Promise<void> {
     const { settings } = this.options;
     const { logger, registration } = this;
-    await this.drain.finish();
+    // a start that came to nothing has nobody to send away
+    if (registration || this.drain.active || this.listed) await this.drain.finish();
     this.ownState.stop();
     this.vigil.stop();
     if (registration) {
@@ -423,11 +418,15 @@ class Parts {
     }
   }
 
-  /** What the registry shows of this start of the node. */
   private lookAtSelf(): void {
+    this.ownState.look(this.listed?.state);
+  }
+
+  /** What the registry shows of this start of the node. */
+  private get listed(): MemberEntry | undefined {
     const { nodeId } = this.options.settings;
     const own = this.watcher.snapshot?.members.find(({ id }) => id === nodeId);
-    this.ownState.look(own?.incarnation === this.incarnation ? own.state : undefined);
+    return own?.incarnation === this.incarnation ? own : undefined;
   }
 
   private backInRing(): void {
