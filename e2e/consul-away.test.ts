@@ -120,7 +120,7 @@ describe('Consul', () => {
     for (const { output } of nodes) expect(output).toMatch(/registered again/);
     // between two looks nothing shrank either
     for (const { output } of nodes) {
-      const sizes = [...output.matchAll(/"after":(\d+)\b.*the ring changed/g)].map(([, size]) =>
+      const sizes = [...output.matchAll(/"members":(\d+)\b.*the ring changed/g)].map(([, size]) =>
         Number(size),
       );
       expect(sizes.slice(sizes.indexOf(3)).every((size) => size === 3)).toBe(true);

@@ -32,6 +32,16 @@ const CASES: readonly Case[] = [
     said: [/RINGWAY_PUBLIC_URL.*wss/],
   },
   {
+    what: 'listeners for others without the URLs by which they come',
+    command: 'node',
+    env: { ...node, RINGWAY_PUBLIC_LISTEN: '0.0.0.0:0', RINGWAY_INTERNAL_LISTEN: '[::]:0' },
+    said: [
+      /RINGWAY_PUBLIC_URL: missing; expected.*0\.0\.0\.0/,
+      /RINGWAY_INTERNAL_URL: missing; expected.*::/,
+      /^(?!.*draining)/s,
+    ],
+  },
+  {
     what: 'a name that nobody knows',
     command: 'node',
     env: { ...node, RINGWAY_TICKETS_KEYS: 'x' },

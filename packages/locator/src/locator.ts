@@ -8,6 +8,7 @@ import {
   formatAddress,
   type KeyFamily,
   type Logger,
+  listening,
   readTls,
   type Service,
   type TlsFiles,
@@ -251,8 +252,8 @@ class LocatorService extends BasicService implements Locator {
       publicApp.server.on('upgrade', (request, socket, head) => carrier.upgrade(request, socket, head));
     }
     this.#overload.start();
-    this.#public = await open(publicApp, publicListen, publicTls);
-    this.#internal = await open(internalApp, internalListen, internalTls);
+    this.#public = await open('RINGWAY_PUBLIC_LISTEN', publicApp, publicListen, publicTls);
+    this.#internal = await open('RINGWAY_INTERNAL_LISTEN', internalApp, internalListen, internalTls);
     logger.info({ public: this.publicUrl, internal: this.internalUrl }, 'locator listens');
   }
 
@@ -274,9 +275,14 @@ function url(listener: Listener | undefined): string {
   return listener.url;
 }
 
-async function open(app: App, address: Address, tls: TlsFiles | undefined): Promise<Listener> {
+async function open(
+  setting: string,
+  app: App,
+  address: Address,
+  tls: TlsFiles | undefined,
+): Promise<Listener> {
   // Fastify writes into what it is given
-  await app.listen({ ...address });
+  await listening(setting, address, app.listen({ ...address }));
   const bound = app.server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
   return {

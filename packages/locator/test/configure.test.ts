@@ -90,7 +90,9 @@ describe('configureLocator', () => {
     try {
       const { port } = new URL(first.locator.internalUrl);
       const second = configure({ RINGWAY_INTERNAL_LISTEN: `localhost:${port}` });
-      await expect(second.locator.start()).rejects.toThrow('EADDRINUSE');
+      await expect(second.locator.start()).rejects.toThrow(
+        `cannot listen on localhost:${port} (RINGWAY_INTERNAL_LISTEN): another process listens there`,
+      );
       expect(second.locator.state).toBe('Failed');
       await expect(fetch(`${second.locator.publicUrl}/healthz`)).rejects.toThrow();
     } finally {

@@ -11,11 +11,26 @@ export interface Addresses {
 }
 
 /**
- * The URLs that the settings give, or those of the listeners where they are on loopback: an address that others can use
- * cannot be guessed.
+ * Refuses a listener that is not on loopback without the URL by which others reach it, which cannot be guessed.
  *
  * @throws SettingsError
  */
+export function checkAddresses(settings: NodeSettings): void {
+  const { publicListen, internalListen, publicUrl, internalUrl } = settings;
+  const problems = [
+    { name: 'RINGWAY_PUBLIC_URL', url: publicUrl, whom: 'clients', listen: publicListen },
+    { name: 'RINGWAY_INTERNAL_URL', url: internalUrl, whom: 'peers and backends', listen: internalListen },
+  ].filter(({ url, listen }) => url === undefined && !isLoopback(listen.host));
+  if (problems.length === 0) return;
+  throw new SettingsError(
+    problems.map(({ name, whom, listen }) => ({
+      name,
+      expected: `a URL by which ${whom} reach this node, since it listens on ${listen.host} (it is required)`,
+    })),
+  );
+}
+
+/** The URLs that the settings give, or those of the listeners, which are on loopback then ({@link checkAddresses}). */
 export function addressesOf(
   settings: NodeSettings,
   ports: { readonly public: number; readonly internal: number },
@@ -23,12 +38,9 @@ export function addressesOf(
 ): Addresses {
   const { publicListen, internalListen } = settings;
   return {
-    publicUrl:
-      settings.publicUrl ??
-      guess('RINGWAY_PUBLIC_URL', tls.public ? 'wss' : 'ws', publicListen.host, ports.public),
+    publicUrl: settings.publicUrl ?? urlOf(tls.public ? 'wss' : 'ws', publicListen.host, ports.public),
     internalUrl:
-      settings.internalUrl ??
-      guess('RINGWAY_INTERNAL_URL', tls.internal ? 'https' : 'http', internalListen.host, ports.internal),
+      settings.internalUrl ?? urlOf(tls.internal ? 'https' : 'http', internalListen.host, ports.internal),
   };
 }
 
@@ -41,11 +53,6 @@ export function memberOf(
   return { id, incarnation, publicUrl, internalUrl, weight, ringFormat: RING_FORMAT, protocol: PROTOCOL };
 }
 
-function guess(name: string, scheme: string, host: string, port: number): string {
-  if (!isLoopback(host)) {
-    throw new SettingsError([
-      { name, expected: `a URL by which others reach this node, since it listens on ${host}` },
-    ]);
-  }
+function urlOf(scheme: string, host: string, port: number): string {
   return `${scheme}://${formatAddress({ host, port })}`;
 }

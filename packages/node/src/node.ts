@@ -1,10 +1,11 @@
 import type { AddressInfo } from 'node:net';
-import { type Membership, type Registration, RingWatcher } from '@ringway/membership';
+import { type MemberEntry, type Membership, type Registration, RingWatcher } from '@ringway/membership';
 import {
   BasicService,
   checkInsecure,
   type KeyFamily,
   type Logger,
+  listening,
   readAuthorities,
   readTls,
   type Service,
@@ -12,7 +13,7 @@ import {
   tlsFiles,
 } from '@ringway/service';
 import { Accord } from './accord.ts';
-import { type Addresses, addressesOf, memberOf } from './addresses.ts';
+import { type Addresses, addressesOf, checkAddresses, memberOf } from './addresses.ts';
 import { bounded, within } from './bounds.ts';
 import { Drain } from './drain.ts';
 import { internalApp } from './http/internal-app.ts';
@@ -142,6 +143,7 @@ class Parts {
     const { settings, logger, clusterKeys, ticketKeys } = options;
     const { nodeId, cluster } = settings;
     checkInsecure(settings);
+    checkAddresses(settings);
     const now = (): number => performance.now();
     const wallClock = (): number => Date.now();
     this.options = options;
@@ -333,16 +335,7 @@ class Parts {
     await this.accord.join(this.watcher.current.members);
     const routing = this.openedRouter.start(this.sessions.hub, () => this.watcher.current);
     await within(startTimeout, signal, 'starting the router', routing);
-    this.watcher.subscribe((before, after) => {
-      this.logger.info(
-        {
-          index: after.version.index,
-          checksum: after.version.checksum,
-          before: before.size,
-          after: after.size,
-        },
-        'the ring changed',
-      );
+    this.watcher.subscribe((_before, after) => {
       this.openedRouter.setRing(after);
       this.accord.changed(after.members);
       this.lookAtSelf();
@@ -350,8 +343,9 @@ class Parts {
     this.sessions.start();
     this.sweeper = setInterval(() => this.opened.sweep(), SWEEP_MS);
     this.sweeper.unref();
-    const publicPort = await this.listener.listen();
-    await this.internal.listen({ ...settings.internalListen });
+    const { publicListen, internalListen } = settings;
+    const publicPort = await listening('RINGWAY_PUBLIC_LISTEN', publicListen, this.listener.listen());
+    await listening('RINGWAY_INTERNAL_LISTEN', internalListen, this.internal.listen({ ...internalListen }));
     const { port: internalPort } = this.internal.server.address() as AddressInfo;
     const { publicTls, internalTls } = this;
     this.addresses = addressesOf(
@@ -378,7 +372,8 @@ class Parts {
   async stop(): Promise<void> {
     const { settings } = this.options;
     const { logger, registration } = this;
-    await this.drain.finish();
+    // a start that came to nothing has nobody to send away
+    if (registration || this.drain.active || this.listed) await this.drain.finish();
     this.ownState.stop();
     this.openedRouter.calm();
     this.accord.stop();
@@ -409,11 +404,15 @@ class Parts {
     }
   }
 
-  /** What the registry shows of this start of the node. */
   private lookAtSelf(): void {
+    this.ownState.look(this.listed?.state);
+  }
+
+  /** What the registry shows of this start of the node. */
+  private get listed(): MemberEntry | undefined {
     const { nodeId } = this.options.settings;
     const own = this.watcher.snapshot?.members.find(({ id }) => id === nodeId);
-    this.ownState.look(own?.incarnation === this.incarnation ? own.state : undefined);
+    return own?.incarnation === this.incarnation ? own : undefined;
   }
 
   private backInRing(): void {

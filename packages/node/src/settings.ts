@@ -31,11 +31,11 @@ export const nodeSettings = Object.freeze({
       url.protocol === 'wss:' || isLoopback(url.hostname)
         ? undefined
         : 'a wss URL (ws is allowed on loopback only)',
-    help: 'Where clients reach the node, as they see it; a path prefix is allowed (wss://ws.example.com/n/node-2). By default made from RINGWAY_PUBLIC_LISTEN where that is on loopback.',
+    help: 'Where clients reach the node, as they see it; a path prefix is allowed (wss://ws.example.com/n/node-2). Required unless RINGWAY_PUBLIC_LISTEN is on loopback; made from that then.',
   }),
   internalUrl: setting.url('RINGWAY_INTERNAL_URL', {
     protocols: ['https:', 'http:'],
-    help: 'Where peers and backends reach the node. By default made from RINGWAY_INTERNAL_LISTEN where that is on loopback.',
+    help: 'Where peers and backends reach the node. Required unless RINGWAY_INTERNAL_LISTEN is on loopback; made from that then.',
   }),
   publicCert: setting.string('RINGWAY_PUBLIC_CERT', {
     reload: true,

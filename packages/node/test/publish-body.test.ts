@@ -34,6 +34,13 @@ describe('the body of POST /publish', () => {
     expect(Buffer.from(data, 'latin1').toString('utf8')).toBe('"ü"');
   });
 
+  it('may not name the channel all, which is kept for later', () => {
+    expect(read('{"to":"all","data":1}')).toMatchObject({
+      code: 'invalid_channel',
+      message: 'the channel all is not served yet',
+    });
+  });
+
   it('may name a list of users, each once', () => {
     expect(order('{"to":{"users":["a","b","a"]},"data":1}')).toMatchObject({
       channels: ['user:a', 'user:b'],

@@ -28,7 +28,7 @@ export const ERRORS = {
   unavailable: {
     status: 503,
     retryable: true,
-    means: 'refused, nothing was stored: the home cannot be reached now',
+    means: 'not stored: the home or its log cannot be reached now',
   },
   unknown: { status: 503, retryable: true, means: 'sent on but not answered: retry with the same id' },
   no_nodes: { status: 503, retryable: true, means: 'the ring is empty' },

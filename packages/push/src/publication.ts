@@ -123,6 +123,9 @@ export class Publication implements LaneWork {
       const Same = last instanceof NoNodesError ? NoNodesError : RateLimitedError;
       return new Same(`${last.message} (for ${timeoutMs} ms)`, fields);
     }
+    if (last instanceof UnavailableError) {
+      return new UnavailableError(`${channel}: ${last.message} (for ${timeoutMs} ms)`, fields);
+    }
     return new UnavailableError(`${channel}: refused for ${timeoutMs} ms, nothing was stored`, fields);
   }
 

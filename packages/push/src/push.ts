@@ -85,7 +85,7 @@ export class RingwayPush {
   }
 
   /**
-   * Publishes to a channel (`user:<id>`, `group:<name>`, `all`) or to a list of users. A list resolves with a result
+   * Publishes to a channel (`user:<id>`, `group:<name>`) or to a list of users. A list resolves with a result
    * for each user, of which some may have failed; a single channel's failure rejects.
    * @throws PushError (as a rejection)
    */

@@ -118,6 +118,7 @@ async function report(error: unknown, terminal: Terminal): Promise<number> {
   return 1;
 }
 
-function causeOf({ cause }: Error): string {
-  return cause instanceof Error && cause.message !== '' ? ` (${cause.message})` : '';
+/** What the cause has to add. */
+function causeOf({ cause, message }: Error): string {
+  return cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message})` : '';
 }

@@ -9,6 +9,7 @@ export {
   type ServiceState,
   ServiceStateError,
 } from './lifecycle.ts';
+export { ListenError, listening } from './listening.ts';
 export {
   createLogger,
   LOG_LEVELS,

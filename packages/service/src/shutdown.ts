@@ -1,4 +1,5 @@
 import type { Service } from './lifecycle.ts';
+import { ListenError } from './listening.ts';
 import type { Logger } from './log.ts';
 
 /** What {@link runUntilSignal} needs beside the service. */
@@ -53,7 +54,9 @@ export async function runUntilSignal(service: Service, options: RunOptions): Pro
   service.start().catch(() => {});
   const failure = await service.ended;
   if (failure) {
-    logger.fatal({ err: failure }, `${service.name} failed`);
+    // where the message says it all, a stack only hides it
+    if (failure instanceof ListenError) logger.fatal({ code: failure.code }, failure.message);
+    else logger.fatal({ err: failure }, `${service.name} failed`);
     return process.exit(1);
   }
   logger.info('stopped');
