@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 
@@ -11,11 +12,15 @@ afterEach(() => {
 });
 
 /** Starts the fixture; `seen(text)` resolves when its output holds the text. */
-function run(mode: string) {
+function run(mode: string, ...more: readonly string[]) {
   const script = fileURLToPath(new URL('./fixtures/run.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--conditions=@ringway/source', '--no-warnings', script, mode], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@ringway/source', '--no-warnings', script, mode, ...more],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   started.push(child);
   let output = '';
   const waiting = new Set<() => void>();
@@ -76,4 +81,20 @@ test.each([
   const { ended, output } = run(mode);
   expect(await ended).toBe(1);
   expect(output()).toContain(message);
+});
+
+test('a port that is taken is told in one line without a stack, and exits with 1', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  try {
+    const { port } = other.address() as AddressInfo;
+    const { ended, output } = run('port-taken', String(port));
+    expect(await ended).toBe(1);
+    expect(output()).toContain(
+      `cannot listen on 127.0.0.1:${port} (RINGWAY_X_LISTEN): another process listens there`,
+    );
+    expect(output()).not.toContain('stack');
+  } finally {
+    other.close();
+  }
 });
