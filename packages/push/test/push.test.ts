@@ -189,6 +189,22 @@ describe('errors', () => {
     });
   });
 
+  test('a home that refuses until the deadline: its own words, once', async () => {
+    const { nodes, locator } = await cluster(1);
+    const [node] = nodes;
+    if (node) {
+      node.behaviour = (elements) =>
+        elements.map(({ id = '' }) => ({
+          id,
+          error: { code: 'unavailable', message: 'not now', retryable: true },
+        }));
+    }
+    await expect(pushTo([locator.url], { timeoutMs: 600 }).publish('user:a', 1)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'user:a: not now (for 600 ms)',
+    });
+  });
+
   test('nobody there: unavailable when nothing was sent, unknown when something was', async () => {
     const { nodes, locator } = await cluster(1);
     const push = pushTo([locator.url], { timeoutMs: 600 });
