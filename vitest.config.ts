@@ -6,8 +6,6 @@ const ssr = { resolve: { conditions, externalConditions: conditions } };
 
 export default defineConfig({
   test: {
-    // on a machine with two cores the default is one at a time; most of the time of these tests is waiting
-    maxWorkers: 2,
     projects: [
       {
         resolve: { conditions },
