@@ -19,6 +19,8 @@ import type { Router } from '../router/port.ts';
 import type { NodeSettings } from '../settings.ts';
 import { type FrameKind, FrameReader, OPCODE } from '../socket/frame-reader.ts';
 import { quote } from '../text.ts';
+import { Bans } from './bans.ts';
+import { SessionsByUser } from './by-user.ts';
 import { Expiry } from './expiry.ts';
 import { Flusher } from './flusher.ts';
 import { frame } from './frames.ts';
@@ -37,9 +39,6 @@ const MAX_SHARED_CAPS = 1_000;
 
 /** How often the mover is asked for what is due, in milliseconds. */
 const MOVE_TICK_MS = 100;
-
-/** Most users kept out after a kick. */
-const MAX_BANS = 100_000;
 
 export interface SessionsOptions {
   readonly nodeId: string;
@@ -93,8 +92,8 @@ export class Sessions implements SessionHost {
   lagging = 0;
   private count = 0;
   private ids = 0;
-  private readonly byUser = new Map<string, Session | Session[]>();
-  private readonly bans = new Map<string, number>();
+  private readonly byUser = new SessionsByUser();
+  private readonly bans = new Bans();
   private readonly paused = new Set<Session>();
   private timers: (() => void)[] = [];
   /** No new sessions are taken. */
@@ -146,7 +145,7 @@ export class Sessions implements SessionHost {
       places: options.places,
       now: options.now,
       random: options.random,
-      sessions: () => this.all(),
+      sessions: () => this.byUser.all(),
       pointOf: ({ state, channels }) => (state === 'open' ? channels[0]?.point : undefined),
       tell: (session, target, ring, avoid) => {
         const move = options.moveTickets.issue(session, target, ring, avoid);
@@ -187,7 +186,7 @@ export class Sessions implements SessionHost {
 
   /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
   async closeAll(name: CloseName, spreadMs: number): Promise<void> {
-    const all = [...this.all()];
+    const all = [...this.byUser.all()];
     const began = this.now();
     let closed = 0;
     while (closed < all.length) {
@@ -209,7 +208,7 @@ export class Sessions implements SessionHost {
 
   get sendBufferBytes(): number {
     let bytes = 0;
-    for (const session of this.all()) bytes += session.waitingBytes;
+    for (const session of this.byUser.all()) bytes += session.waitingBytes;
     return bytes;
   }
 
@@ -218,7 +217,7 @@ export class Sessions implements SessionHost {
   }
 
   sessionsOf(userId: string): SessionInfo[] {
-    return this.ofUser(userId).map(({ id, since }) => ({
+    return this.byUser.of(userId).map(({ id, since }) => ({
       sessionId: id,
       userId,
       nodeId: this.nodeId,
@@ -302,9 +301,9 @@ export class Sessions implements SessionHost {
     const now = this.wallClock();
     if (this.draining) return 'draining';
     if (sexp !== undefined && sexp * 1000 <= now) return 'session_expired';
-    if ((this.bans.get(sub) ?? 0) > now) return 'kicked';
+    if (this.bans.has(sub, now)) return 'kicked';
     if (this.count >= maxSessions) return 'node_full';
-    if (this.ofUser(sub).length >= maxUserSessions) return 'user_sessions';
+    if (this.byUser.of(sub).length >= maxUserSessions) return 'user_sessions';
     return undefined;
   }
 
@@ -329,11 +328,7 @@ export class Sessions implements SessionHost {
 
   private add(session: Session): void {
     this.count++;
-    const { userId } = session;
-    const known = this.byUser.get(userId);
-    if (known === undefined) this.byUser.set(userId, session);
-    else if (Array.isArray(known)) known.push(session);
-    else this.byUser.set(userId, [known, session]);
+    this.byUser.add(session);
     this.wheel.add(session);
     this.watchExpiry(session);
   }
@@ -344,35 +339,15 @@ export class Sessions implements SessionHost {
     this.paused.delete(session);
     this.wheel.remove(session);
     this.expiry.remove(session);
-    const rest = this.ofUser(session.userId).filter((other) => other !== session);
-    if (rest.length === 0) this.byUser.delete(session.userId);
-    else this.byUser.set(session.userId, rest.length === 1 ? (rest[0] as Session) : rest);
+    this.byUser.remove(session);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
-  }
-
-  private *all(): Iterable<Session> {
-    for (const known of this.byUser.values()) {
-      if (Array.isArray(known)) yield* known;
-      else yield known;
-    }
-  }
-
-  private ofUser(userId: string): readonly Session[] {
-    const known = this.byUser.get(userId);
-    if (known === undefined) return [];
-    return Array.isArray(known) ? known : [known];
   }
 
   private kick(channel: string, banSeconds: number): void {
     const userId = userOf(channel);
     if (userId === undefined) return;
-    const now = this.wallClock();
-    if (banSeconds > 0) {
-      if (this.bans.size >= MAX_BANS)
-        for (const [user, until] of this.bans) if (until <= now) this.bans.delete(user);
-      if (this.bans.size < MAX_BANS) this.bans.set(userId, now + banSeconds * 1000);
-    }
-    for (const session of [...this.ofUser(userId)]) this.close(session, 'kicked');
+    this.bans.add(userId, banSeconds, this.wallClock());
+    for (const session of [...this.byUser.of(userId)]) this.close(session, 'kicked');
   }
 
   private refresh(session: Session, claims: TicketClaims): void {
