@@ -65,7 +65,7 @@ export const socketIoSharded = socketIoPeer('Socket.IO, sharded adapter', {
     const rooms = await shardChannels(admin);
     const counts = (await admin.call('PUBSUB', 'SHARDNUMSUB', ...rooms)) as (string | number)[];
     const numbers = counts.filter((_, index) => index % 2 === 1).map(Number);
-    return Math.max(...numbers);
+    return Math.max(0, ...numbers);
   },
   known: (admin, users) =>
     waitFor(async () => (await shardChannels(admin)).length >= users, {
