@@ -225,7 +225,11 @@ export class RingwayPush {
   /** About the sessions of one user, to its home. */
   async #ask(method: 'GET' | 'DELETE', userId: string, query: string): Promise<unknown> {
     const channel = checkedUser(userId);
-    return this.#requests.ask(method, channel, `${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`);
+    return this.#requests.ask(
+      method,
+      channel,
+      `${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
-import { ClosedError, PushError, UnavailableError, UnknownOutcomeError } from './errors.ts';
 import { failureOf, toError } from './delivery-answer.ts';
+import { ClosedError, PushError, UnavailableError, UnknownOutcomeError } from './errors.ts';
 import type { Homes } from './homes.ts';
 import { endpoint, type NodeTokens } from './port.ts';
 import type { Transport } from './transport.ts';

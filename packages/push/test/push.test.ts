@@ -308,7 +308,8 @@ describe('groups', () => {
     for (const node of nodes)
       node.behaviour = (_elements, { url = '', method }) => {
         if (method !== 'GET') return { status: 200, body: { group: 'class 7/b', userId: 'béa' } };
-        if (url.startsWith('/groups?')) return { status: 200, body: { userId: 'béa', groups: ['class 7/b'] } };
+        if (url.startsWith('/groups?'))
+          return { status: 200, body: { userId: 'béa', groups: ['class 7/b'] } };
         const [members, more] = url.includes('after') ? [['c'], false] : [['a', 'b/c'], true];
         return { status: 200, body: { group: 'class 7/b', members, more } };
       };
@@ -329,7 +330,9 @@ describe('groups', () => {
     owner.behaviour = () => 'silence';
     let refusals = 2;
     successor.behaviour = () =>
-      refusals-- > 0 ? { status: 503, body: { code: 'unavailable', detail: 'not now' } } : { status: 200, body: {} };
+      refusals-- > 0
+        ? { status: 503, body: { code: 'unavailable', detail: 'not now' } }
+        : { status: 200, body: {} };
     await push.addToGroup('class 7/b', 'béa');
     expect([owner, successor].map((node) => node.requests.length)).toEqual([1, 3]);
   });
@@ -343,10 +346,15 @@ describe('groups', () => {
     all(() => ({ status: 503, body: { code: 'unavailable', detail: 'not now' } }));
     await expect(push.addToGroup('a', 'b')).rejects.toThrow(UnavailableError);
     let answers = 0;
-    all(() => (answers++ === 0 ? 'hang up' : { status: 503, body: { code: 'unavailable', detail: 'not now' } }));
+    all(() =>
+      answers++ === 0 ? 'hang up' : { status: 503, body: { code: 'unavailable', detail: 'not now' } },
+    );
     await expect(push.addToGroup('a', 'b')).rejects.toThrow(UnknownOutcomeError);
     all(() => ({ status: 409, body: { code: 'limit_reached', detail: 'too many' } }));
-    await expect(push.addToGroup('a', 'b')).rejects.toMatchObject({ code: 'limit_reached', message: 'too many' });
+    await expect(push.addToGroup('a', 'b')).rejects.toMatchObject({
+      code: 'limit_reached',
+      message: 'too many',
+    });
     await expect(push.addToGroup('', 'b')).rejects.toMatchObject({ code: 'invalid_channel' });
     await expect(push.removeFromGroup('a', '\u0000')).rejects.toMatchObject({ code: 'invalid_user_id' });
     await expect(push.groupMembers('\ud800')).rejects.toMatchObject({ code: 'invalid_channel' });

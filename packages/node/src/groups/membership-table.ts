@@ -26,11 +26,14 @@ export interface MembershipEntry {
 /** Parts of the table that are compared, read and swept one at a time. The same at all nodes. */
 export const BUCKETS = 1_024;
 
-/** The groups of a user and the stamp of each, side by side: most users have few. */
+/**
+ * The groups of a user and the stamp of each, side by side: most users have few. An array that was pushed to has room for
+ * sixteen more, so that these are made anew, of their very length, where they grow.
+ */
 interface UserGroups {
   readonly userId: string;
-  readonly groups: string[];
-  readonly stamps: number[];
+  groups: readonly string[];
+  stamps: number[];
 }
 
 interface Group {
@@ -97,8 +100,8 @@ export class MembershipTable {
     if (this.sorted?.group === group && isPresent(before) !== isPresent(stamp)) this.sorted = undefined;
     if (i >= 0) user.stamps[i] = stamp;
     else {
-      user.groups.push(name);
-      user.stamps.push(stamp);
+      user.groups = user.groups.concat(name);
+      user.stamps = user.stamps.concat(stamp);
     }
     return before;
   }
@@ -123,13 +126,12 @@ export class MembershipTable {
   forget(bucket: number, beforeMs: number): void {
     const users = this.buckets[bucket];
     for (const user of users?.values() ?? []) {
-      for (let i = user.groups.length - 1; i >= 0; i--) {
-        const stamp = user.stamps[i] as Stamp;
-        if (isPresent(stamp) || stamp >= 2 * beforeMs) continue;
-        user.groups.splice(i, 1);
-        user.stamps.splice(i, 1);
-        this.size.ended--;
-      }
+      const { groups, stamps } = user;
+      const isKnown = (stamp: Stamp): boolean => isPresent(stamp) || stamp >= 2 * beforeMs;
+      if (stamps.every(isKnown)) continue;
+      user.groups = groups.filter((_, i) => isKnown(stamps[i] as Stamp));
+      user.stamps = stamps.filter(isKnown);
+      this.size.ended -= stamps.length - user.stamps.length;
       if (user.groups.length === 0) users?.delete(user.userId);
     }
   }
