@@ -121,8 +121,8 @@ describe('groups that backends fill, in Redis', () => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  for (const router of ['ring', 'directory', 'broadcast']) {
-    it(`keep everyone when all nodes and Redis are started anew, with the ${router}`, async () => {
+  describe.each(['ring', 'directory', 'broadcast'])('with the %s', (router) => {
+    it('keep everyone when all nodes and Redis are started anew', async () => {
       const nodeEnv = { RINGWAY_ROUTER: router, RINGWAY_LOG: 'redis', RINGWAY_REDIS_URL: redis.url };
       await using cluster = await startCluster({ nodes: 2, nodeEnv });
       const push = backend(cluster);
@@ -156,5 +156,5 @@ describe('groups that backends fill, in Redis', () => {
       await push.removeFromGroup('class-7', people[0]?.userId ?? '');
       expect(await push.groupMembers('class-7')).toEqual([people[1]?.userId]);
     });
-  }
+  });
 });

@@ -13,11 +13,10 @@ let names = 0;
 /** What every roster does, whatever it is kept in. */
 export function rosterConformance(name: string, open: () => Promise<RosterCluster>): void {
   describe(`the roster in ${name}`, () => {
-    const inCluster = (what: string, run: (...nodes: RosterCluster['rosters']) => Promise<void>): void =>
-      it(what, async () => {
-        await using cluster = await open();
-        await run(...cluster.rosters);
-      });
+    const inCluster = async (run: (...nodes: RosterCluster['rosters']) => Promise<void>): Promise<void> => {
+      await using cluster = await open();
+      await run(...cluster.rosters);
+    };
     const fresh = (): [user: string, group: string] => [`user-${++names}`, `group-${names}`];
     const everyone = async (
       nodes: readonly RosterNode[],
@@ -34,27 +33,27 @@ export function rosterConformance(name: string, open: () => Promise<RosterCluste
       }
     };
 
-    inCluster('puts a user into a group, for all nodes, and tells each of them once', async (...nodes) => {
-      const [user, group] = fresh();
-      const [first, second] = nodes;
-      await first.roster.put(user, group);
-      expect(await first.roster.groupsOf(user)).toEqual([group]);
-      await everyone(nodes, user, [group]);
-      await second.roster.put(user, group);
-      await second.roster.put(user, `${group}-b`);
-      await everyone(nodes, user, [group, `${group}-b`]);
-      for (const { user: told } of nodes) {
-        await waitFor(() => told.changes.length === 2, 'both changes');
-        expect(told.changes).toEqual([
-          [user, group, true],
-          [user, `${group}-b`, true],
-        ]);
-      }
-    });
+    it('puts a user into a group, for all nodes, and tells each of them once', () =>
+      inCluster(async (...nodes) => {
+        const [user, group] = fresh();
+        const [first, second] = nodes;
+        await first.roster.put(user, group);
+        expect(await first.roster.groupsOf(user)).toEqual([group]);
+        await everyone(nodes, user, [group]);
+        await second.roster.put(user, group);
+        await second.roster.put(user, `${group}-b`);
+        await everyone(nodes, user, [group, `${group}-b`]);
+        for (const { user: told } of nodes) {
+          await waitFor(() => told.changes.length === 2, 'both changes');
+          expect(told.changes).toEqual([
+            [user, group, true],
+            [user, `${group}-b`, true],
+          ]);
+        }
+      }));
 
-    inCluster(
-      'takes a user out again, from any node, and tells it also where it was not in',
-      async (...nodes) => {
+    it('takes a user out again, from any node, and tells it also where it was not in', () =>
+      inCluster(async (...nodes) => {
         const [user, group] = fresh();
         const [first, second] = nodes;
         await first.roster.put(user, group);
@@ -67,63 +66,66 @@ export function rosterConformance(name: string, open: () => Promise<RosterCluste
         }
         await first.roster.put(user, group);
         await everyone(nodes, user, [group]);
-      },
-    );
+      }));
 
-    inCluster('does what was asked last, whichever nodes are asked', async (...nodes) => {
-      const [user, group] = fresh();
-      for (let i = 0; i < 30; i++) {
-        const { roster } = nodes[i % nodes.length] as RosterNode;
-        await (i % 3 === 2 ? roster.remove(user, group) : roster.put(user, group));
-      }
-      await everyone(nodes, user, []);
-      await nodes[1].roster.put(user, group);
-      await everyone(nodes, user, [group]);
-    });
+    it('does what was asked last, whichever nodes are asked', () =>
+      inCluster(async (...nodes) => {
+        const [user, group] = fresh();
+        for (let i = 0; i < 30; i++) {
+          const { roster } = nodes[i % nodes.length] as RosterNode;
+          await (i % 3 === 2 ? roster.remove(user, group) : roster.put(user, group));
+        }
+        await everyone(nodes, user, []);
+        await nodes[1].roster.put(user, group);
+        await everyone(nodes, user, [group]);
+      }));
 
-    inCluster('lists members and groups by their bytes, page by page', async ({ roster }) => {
-      const [, group] = fresh();
-      const users = ['a', 'B', 'ä', 'z', '\u{1f600}', '～', ' ', '%', 'a b', '}'].map(
-        (text) => `${group} ${text}`,
-      );
-      const byBytes = [...users].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-      for (const user of users) await roster.put(user, group);
-      expect(await roster.membersOf(group, '', 100)).toEqual({ members: byBytes, more: false });
-      expect(await roster.membersOf(group, '', 10)).toEqual({ members: byBytes, more: false });
-      const paged: string[] = [];
-      for (let more = true; more; ) {
-        const page = await roster.membersOf(group, paged.at(-1) ?? '', 3);
-        expect(page.members.length).toBeLessThanOrEqual(3);
-        paged.push(...page.members);
-        more = page.more;
-      }
-      expect(paged).toEqual(byBytes);
-      expect(await roster.membersOf(group, byBytes.at(-1) ?? '', 3)).toEqual({ members: [], more: false });
-      await roster.remove(byBytes[0] ?? '', group);
-      expect((await roster.membersOf(group, '', 100)).members).toEqual(byBytes.slice(1));
-      expect(await roster.membersOf('nobody', '', 3)).toEqual({ members: [], more: false });
-      const [user] = fresh();
-      for (const name of ['～', '\u{1f600}', 'b']) await roster.put(user, name);
-      expect(await roster.groupsOf(user)).toEqual(['b', '～', '\u{1f600}']);
-    });
+    it('lists members and groups by their bytes, page by page', () =>
+      inCluster(async ({ roster }) => {
+        const [, group] = fresh();
+        const users = ['a', 'B', 'ä', 'z', '\u{1f600}', '～', ' ', '%', 'a b', '}'].map(
+          (text) => `${group} ${text}`,
+        );
+        const byBytes = [...users].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+        for (const user of users) await roster.put(user, group);
+        expect(await roster.membersOf(group, '', 100)).toEqual({ members: byBytes, more: false });
+        expect(await roster.membersOf(group, '', 10)).toEqual({ members: byBytes, more: false });
+        const paged: string[] = [];
+        for (let more = true; more; ) {
+          const page = await roster.membersOf(group, paged.at(-1) ?? '', 3);
+          expect(page.members.length).toBeLessThanOrEqual(3);
+          paged.push(...page.members);
+          more = page.more;
+        }
+        expect(paged).toEqual(byBytes);
+        expect(await roster.membersOf(group, byBytes.at(-1) ?? '', 3)).toEqual({ members: [], more: false });
+        await roster.remove(byBytes[0] ?? '', group);
+        expect((await roster.membersOf(group, '', 100)).members).toEqual(byBytes.slice(1));
+        expect(await roster.membersOf('nobody', '', 3)).toEqual({ members: [], more: false });
+        const [user] = fresh();
+        for (const name of ['～', '\u{1f600}', 'b']) await roster.put(user, name);
+        expect(await roster.groupsOf(user)).toEqual(['b', '～', '\u{1f600}']);
+      }));
 
-    inCluster('puts a user into so many groups and no more', async ({ roster }) => {
-      const [user, group] = fresh();
-      for (const n of [1, 2, 3]) await roster.put(user, `${group}-${n}`);
-      await expect(roster.put(user, `${group}-4`)).rejects.toThrow(RosterFullError);
-      await expect(roster.put(user, `${group}-4`)).rejects.toThrow('in 3 groups already');
-      await roster.put(user, `${group}-2`);
-      await roster.remove(user, `${group}-1`);
-      await roster.put(user, `${group}-4`);
-      expect(await roster.groupsOf(user)).toEqual([2, 3, 4].map((n) => `${group}-${n}`));
-      expect((await roster.membersOf(`${group}-1`, '', 3)).members).toEqual([]);
-    });
+    it('puts a user into so many groups and no more', () =>
+      inCluster(async ({ roster }) => {
+        const [user, group] = fresh();
+        for (const n of [1, 2, 3]) await roster.put(user, `${group}-${n}`);
+        await expect(roster.put(user, `${group}-4`)).rejects.toThrow(RosterFullError);
+        await expect(roster.put(user, `${group}-4`)).rejects.toThrow('in 3 groups already');
+        await roster.put(user, `${group}-2`);
+        await roster.remove(user, `${group}-1`);
+        await roster.put(user, `${group}-4`);
+        expect(await roster.groupsOf(user)).toEqual([2, 3, 4].map((n) => `${group}-${n}`));
+        expect((await roster.membersOf(`${group}-1`, '', 3)).members).toEqual([]);
+      }));
 
-    inCluster('reads many at once', async ({ roster }) => {
-      const users = Array.from({ length: 300 }, () => fresh());
-      await Promise.all(users.map(([user, group]) => roster.put(user, group)));
-      const read = await Promise.all(users.map(([user]) => roster.groupsOf(user)));
-      expect(read).toEqual(users.map(([, group]) => [group]));
-    });
+    it('reads many at once', () =>
+      inCluster(async ({ roster }) => {
+        const users = Array.from({ length: 300 }, () => fresh());
+        await Promise.all(users.map(([user, group]) => roster.put(user, group)));
+        const read = await Promise.all(users.map(([user]) => roster.groupsOf(user)));
+        expect(read).toEqual(users.map(([, group]) => [group]));
+      }));
   });
 }

@@ -69,9 +69,10 @@ export class Members implements RosterUser {
   }
 
   changed(userId: string, group: string, present: boolean): void {
+    // also where nobody is here just now: somebody may be when the answer comes
+    if (this.reading.has(userId)) this.reading.set(userId, 'again');
     const sessions = this.context.byUser.of(userId);
     if (sessions.length === 0) return;
-    if (this.reading.has(userId)) this.reading.set(userId, 'again');
     const channel = groupChannel(group);
     const known = this.known.get(userId);
     if (present) {
@@ -89,7 +90,7 @@ export class Members implements RosterUser {
     for (const userId of this.context.byUser.users()) this.doubts.add(userId);
   }
 
-  /** Subscribes the session where it is not; `joined` is told it when the home knows. */
+  /** Subscribes the session, which is not: it is told `joined` when the home knows. */
   join(session: Session, name: string, failed: () => void): void {
     const channel = this.context.hub.subscribe(name, {
       session,
@@ -105,7 +106,7 @@ export class Members implements RosterUser {
     session.channels.push(channel);
   }
 
-  /** Ends the session's subscription and tells it, whether there was one or not. */
+  /** Ends the session's subscription to a group, and says so whether there was one or not. */
   leave(session: Session, name: string): void {
     const at = session.channels.findIndex((channel, i) => i > 0 && channel.name === name);
     const [channel] = at > 0 ? session.channels.splice(at, 1) : [];

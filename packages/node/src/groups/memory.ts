@@ -31,6 +31,8 @@ export interface MemoryRosterOptions {
   readonly maxMemberships: number;
   /** How long a peer may take to say that it has a change, in milliseconds. */
   readonly timeoutMs: number;
+  /** How long the start waits for a peer that tells what it knows, in milliseconds. */
+  readonly startMs: number;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
   /** Milliseconds since the epoch. */
@@ -93,11 +95,11 @@ export class MemoryRoster implements Roster, PeerParty {
   /** Waits until a peer was asked for what it knows, but not for one that does not answer. */
   async start(user: RosterUser): Promise<void> {
     this.user = user;
-    const { peers, timeoutMs } = this.options;
+    const { peers, startMs } = this.options;
     this.stopTicks = every(TICK_MS, () => this.tick());
     if (peers.counts().wanted === 0) return;
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
+    const timer = setTimeout(resolve, startMs);
     await Promise.race([this.sync.done, late]);
     clearTimeout(timer);
   }

@@ -40,9 +40,17 @@ function memoryRoster(
   peers: RosterPeers,
   { now, wallClock, random }: RosterContext,
 ): OpenedRoster {
-  const { maxUserGroups, maxMemberships, linkTimeout } = settings;
-  const bounds = { maxUserGroups, maxMemberships, timeoutMs: linkTimeout };
-  const roster = new MemoryRoster({ peers, ...bounds, now, wallClock, random });
+  const { maxUserGroups, maxMemberships, linkTimeout, startTimeout } = settings;
+  const roster = new MemoryRoster({
+    peers,
+    maxUserGroups,
+    maxMemberships,
+    timeoutMs: linkTimeout,
+    startMs: Math.min(linkTimeout, startTimeout / 2),
+    now,
+    wallClock,
+    random,
+  });
   const counted = new CountedRoster(roster);
   return {
     kind: 'memory',
