@@ -239,6 +239,16 @@ describe('rosters in the memory of nodes', () => {
     expect(network.node('node-3').roster.groupsOf('alice')).toEqual(['a', 'c']);
   });
 
+  it('do not take silence for an answer, as of a node whose version knows nothing of this', async () => {
+    await using network = await RosterNetwork.start(2, { timeoutMs: 100 });
+    network.forgetKinds('node-2');
+    const { roster } = network.node('node-1');
+    await expect(roster.put('alice', 'a')).rejects.toThrow(RosterUnknownError);
+    // one that does answer is enough
+    await network.add('node-3');
+    await roster.put('alice', 'a');
+  });
+
   it('bound what they keep, and what they are given', async () => {
     await using network = await RosterNetwork.start(1, { maxMemberships: 3 });
     const { roster } = network.node('node-1');

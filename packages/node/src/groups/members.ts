@@ -1,5 +1,4 @@
 import { groupChannel } from '@ringway/protocol';
-import { every } from '@ringway/service';
 import type { Hub } from '../hub/hub.ts';
 import { whenever } from '../router/whenever.ts';
 import type { SessionsByUser } from '../session/by-user.ts';
@@ -13,11 +12,11 @@ export interface MembersContext {
   readonly byUser: SessionsByUser;
 }
 
-/** How often those who are to be looked at are, in milliseconds, and how many at a time. */
-const LOOK_MS = 50;
+/** So many of those who are to be looked at are at a time, and so long between, in milliseconds. */
 const LOOKS = 500;
-/** Looks that are left out when the roster could not be read, or a home not reached. */
-const REST = 10;
+const LOOK_MS = 50;
+/** The same after the roster could not be read, or a home not be reached. */
+const REST_MS = 500;
 
 /** Puts the sessions of this node into the groups that backends have put their users in, and takes them out again. */
 export class Members implements RosterUser {
@@ -28,19 +27,17 @@ export class Members implements RosterUser {
   private readonly reading = new Map<string, 'once' | 'again'>();
   /** Users that are to be read. */
   private readonly doubts = new Set<string>();
-  private resting = 0;
-  private stopLooking: () => void = () => {};
+  /** Until the next look, where there is to be one. */
+  private timer: NodeJS.Timeout | undefined;
+  private resting = false;
 
   constructor(context: MembersContext) {
     this.context = context;
   }
 
-  start(): void {
-    this.stopLooking = every(LOOK_MS, () => this.look());
-  }
-
   stop(): void {
-    this.stopLooking();
+    clearTimeout(this.timer);
+    this.doubts.clear();
   }
 
   /** A session was welcomed. Its groups are told behind that, each by a `joined`. */
@@ -88,6 +85,7 @@ export class Members implements RosterUser {
 
   doubtful(): void {
     for (const userId of this.context.byUser.users()) this.doubts.add(userId);
+    this.lookIn(LOOK_MS);
   }
 
   /** Subscribes the session, which is not: it is told `joined` when the home knows. */
@@ -163,18 +161,28 @@ export class Members implements RosterUser {
   }
 
   private doubt(userId: string): void {
-    this.resting = REST;
-    if (this.context.byUser.of(userId).length > 0) this.doubts.add(userId);
+    if (this.context.byUser.of(userId).length === 0) return;
+    this.doubts.add(userId);
+    if (this.resting) return;
+    // whoever is next would fare no better
+    this.resting = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.lookIn(REST_MS);
+  }
+
+  private lookIn(ms: number): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.resting = false;
+      this.look();
+    }, ms).unref();
   }
 
   private look(): void {
-    if (this.resting > 0) {
-      this.resting--;
-      return;
-    }
     let left = LOOKS;
     for (const userId of this.doubts) {
-      if (left-- === 0) return;
+      if (left-- === 0) return this.lookIn(LOOK_MS);
       this.doubts.delete(userId);
       this.read(userId);
     }

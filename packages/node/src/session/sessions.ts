@@ -181,7 +181,6 @@ export class Sessions implements SessionHost {
 
   start(): void {
     this.wheel.start();
-    this.members.start();
     this.timers = [every(1_000, () => this.tellExpiring()), every(MOVE_TICK_MS, () => this.mover.tick())];
   }
 

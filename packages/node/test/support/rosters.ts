@@ -177,6 +177,11 @@ export class RosterNetwork {
     for (const a of this.peers.keys()) for (const b of this.peers.keys()) if (a < b) this.heal(a, b);
   }
 
+  /** The node does as one whose version knows none of these controls. */
+  forgetKinds(id: string): void {
+    this.peers.get(id)?.parties.splice(0);
+  }
+
   parties(id: string): readonly PeerParty[] {
     return this.peers.get(id)?.parties ?? [];
   }
