@@ -11,7 +11,7 @@ import {
   type TicketClaims,
   userChannel,
 } from '@ringway/protocol';
-import type { Hub } from '../hub/hub.ts';
+import type { Members } from '../groups/members.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Outcome, Router } from '../router/port.ts';
 import { jsonFromWire, requote, unquote } from '../text.ts';
@@ -30,7 +30,7 @@ const MAX_REPLAYS = 4;
 /** What the reader of frames needs of its node. */
 export interface InputOptions {
   readonly host: SessionHost;
-  readonly hub: Hub;
+  readonly members: Pick<Members, 'holds' | 'ownOf' | 'join' | 'leave'>;
   readonly router: Router;
   /** Prefix of the ids that this node gives to messages without one; unique over all starts of all nodes. */
   readonly idPrefix: string;
@@ -196,51 +196,36 @@ export class Input {
     if (name === undefined) return;
     if (channelKind(name) !== 'group')
       return this.refuse(session, 'invalid_channel', 'only groups can be joined', undefined, name);
-    if (!allows(session.cap.join, name)) {
-      return this.refuse(
-        session,
-        'forbidden',
-        `joining ${name} is not allowed to this session`,
-        undefined,
-        name,
-      );
-    }
-    const joined = (channel: LocalChannel): void => {
-      if (channel.position)
-        session.send(frame({ type: 'joined', channel: name, position: channel.position }));
-    };
     const present = session.channels.find((channel) => channel.name === name);
-    if (present) return joined(present);
-    if (session.channels.length > options.maxGroups) {
-      return this.refuse(
-        session,
-        'forbidden',
-        `at most ${options.maxGroups} groups a session`,
-        undefined,
-        name,
-      );
+    if (present) {
+      const { position } = present;
+      if (position) session.send(frame({ type: 'joined', channel: name, position }));
+      return;
     }
-    const subscribed = options.hub.subscribe(name, {
-      session,
-      joined,
-      failed: () => {
-        const at = session.channels.findIndex((channel) => channel.name === name);
-        if (at > 0) session.channels.splice(at, 1);
-        session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name }));
-      },
-    });
-    session.channels.push(subscribed);
+    const { members, maxGroups } = options;
+    if (!members.holds(session.userId, name)) {
+      if (!allows(session.cap.join, name)) {
+        const message = `joining ${name} is not allowed to this session`;
+        return this.refuse(session, 'forbidden', message, undefined, name);
+      }
+      if (session.channels.length > maxGroups && members.ownOf(session) >= maxGroups)
+        return this.refuse(session, 'forbidden', `at most ${maxGroups} groups a session`, undefined, name);
+    }
+    session.declined?.delete(name);
+    members.join(session, name, () =>
+      session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name })),
+    );
   }
 
   private leave(session: Session): void {
+    const { members } = this.options;
     const name = this.channelField(session);
     if (name === undefined) return;
-    const at = session.channels.findIndex((channel, i) => i > 0 && channel.name === name);
-    if (at > 0) {
-      const [channel] = session.channels.splice(at, 1);
-      if (channel) this.options.hub.unsubscribe(channel, session);
+    if (members.holds(session.userId, name)) {
+      session.declined ??= new Set();
+      session.declined.add(name);
     }
-    session.send(frame({ type: 'left', channel: name }));
+    members.leave(session, name);
   }
 
   private channelField(session: Session): string | undefined {

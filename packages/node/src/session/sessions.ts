@@ -12,6 +12,8 @@ import {
 } from '@ringway/protocol';
 import { every, type Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
+import { Members } from '../groups/members.ts';
+import type { Roster } from '../groups/port.ts';
 import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
@@ -45,6 +47,7 @@ export interface SessionsOptions {
   readonly settings: NodeSettings;
   readonly router: Router;
   readonly places: Places;
+  readonly roster: Pick<Roster, 'groupsOf'>;
   readonly tickets: Tickets;
   readonly moveTickets: MoveTickets;
   /** Unique over all starts of all nodes. */
@@ -78,6 +81,7 @@ export class Sessions implements SessionHost {
   readonly lagBytes: number;
   readonly flusher = new Flusher();
   readonly hub: Hub;
+  readonly members: Members;
   readonly mover: Mover<Session>;
   readonly now: () => number;
   readonly wallClock: () => number;
@@ -127,6 +131,7 @@ export class Sessions implements SessionHost {
         this.paused.clear();
       },
     });
+    this.members = new Members({ roster: options.roster, hub: this.hub, byUser: this.byUser });
     this.wheel = new PingWheel({
       intervalMs: settings.pingInterval,
       timeoutMs: settings.pingTimeout,
@@ -156,7 +161,7 @@ export class Sessions implements SessionHost {
     });
     this.input = new Input({
       host: this,
-      hub: this.hub,
+      members: this.members,
       router: options.router,
       idPrefix: options.idPrefix,
       maxListUsers: settings.maxListUsers,
@@ -199,6 +204,7 @@ export class Sessions implements SessionHost {
 
   stop(): void {
     this.wheel.stop();
+    this.members.stop();
     for (const stop of this.timers) stop();
   }
 
@@ -252,16 +258,20 @@ export class Sessions implements SessionHost {
       session,
       joined: (joined) => {
         if (session.state !== 'joining' || !joined.position) return;
+        // where this node is the home, that is before the subscribing has returned
+        session.channels = [joined];
         session.welcome(joined, joined.position);
         session.heard();
         session.resume();
         this.mover.arrived(session, claims.avoid ?? [], claims.via === 'move');
+        this.members.arrived(session);
       },
       failed: () => this.close(session, 'unavailable'),
     });
+    if (session.state !== 'joining') return;
     session.channels = [own];
     // nothing is read before the welcome: what the client sends waits in the network
-    if (session.state === 'joining') session.pause();
+    session.pause();
   }
 
   /** A frame came in. */
@@ -340,6 +350,7 @@ export class Sessions implements SessionHost {
     this.wheel.remove(session);
     this.expiry.remove(session);
     this.byUser.remove(session);
+    this.members.ended(session);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
   }
 
@@ -359,10 +370,9 @@ export class Sessions implements SessionHost {
     session.send(frame({ type: 'refreshed', ...more }));
     // what the right does not cover any more
     for (const channel of session.channels.slice(1)) {
-      if (allows(claims.cap.join, channel.name)) continue;
-      session.channels = session.channels.filter((other) => other !== channel);
-      this.hub.unsubscribe(channel, session);
-      session.send(frame({ type: 'left', channel: channel.name }));
+      const { name } = channel;
+      if (!allows(claims.cap.join, name) && !this.members.holds(session.userId, name))
+        this.members.leave(session, name);
     }
   }
 
