@@ -76,8 +76,6 @@ export class Channels {
     for (const member of this.#members.values()) member.joined = false;
     this.#join();
     this.#arrive(channel, position);
-    // a channel that nobody joins, such as `all`, has no answer of its own to wait for
-    this.#resume(this.#positions.channels().filter((name) => name !== channel && !this.#members.has(name)));
     this.#checkCaughtUp();
   }
 
@@ -172,6 +170,8 @@ export class Channels {
       this.#checkCaughtUp();
       return true;
     }
+    // a leave can be refused, too: of the channel `all`, which goes on
+    if (!retryable) this.#leaving.delete(channel);
     if (!retryable && this.#resuming.delete(channel)) this.#positions.forget(channel);
     // without a channel it may be a resume that was refused as a whole
     else if (asked || this.#resuming.size > 0) this.#retryLater(retryAfterMs);

@@ -85,6 +85,7 @@ describe('while peers take less than they are given', () => {
     const input = new Input({
       host: bench.host,
       hub,
+      everyone: { channel: undefined },
       router,
       idPrefix: 'i.',
       maxListUsers: 10,

@@ -12,6 +12,7 @@ import {
 } from '@ringway/protocol';
 import { every, type Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
+import { Everyone } from '../hub/everyone.ts';
 import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
@@ -78,6 +79,7 @@ export class Sessions implements SessionHost {
   readonly lagBytes: number;
   readonly flusher = new Flusher();
   readonly hub: Hub;
+  private readonly everyone: Everyone;
   readonly mover: Mover<Session>;
   readonly now: () => number;
   readonly wallClock: () => number;
@@ -127,6 +129,11 @@ export class Sessions implements SessionHost {
         this.paused.clear();
       },
     });
+    this.everyone = new Everyone({
+      hub: this.hub,
+      router: options.router,
+      sessions: () => this.byUser.all(),
+    });
     this.wheel = new PingWheel({
       intervalMs: settings.pingInterval,
       timeoutMs: settings.pingTimeout,
@@ -157,6 +164,7 @@ export class Sessions implements SessionHost {
     this.input = new Input({
       host: this,
       hub: this.hub,
+      everyone: this.everyone,
       router: options.router,
       idPrefix: options.idPrefix,
       maxListUsers: settings.maxListUsers,
@@ -176,7 +184,12 @@ export class Sessions implements SessionHost {
 
   start(): void {
     this.wheel.start();
-    this.timers = [every(1_000, () => this.tellExpiring()), every(MOVE_TICK_MS, () => this.mover.tick())];
+    this.everyone.tick();
+    this.timers = [
+      every(1_000, () => this.tellExpiring()),
+      every(1_000, () => this.everyone.tick()),
+      every(MOVE_TICK_MS, () => this.mover.tick()),
+    ];
   }
 
   /** Takes no more sessions, or takes them again. */
@@ -253,6 +266,7 @@ export class Sessions implements SessionHost {
       joined: (joined) => {
         if (session.state !== 'joining' || !joined.position) return;
         session.welcome(joined, joined.position);
+        this.everyone.enter(session);
         session.heard();
         session.resume();
         this.mover.arrived(session, claims.avoid ?? [], claims.via === 'move');
@@ -340,6 +354,7 @@ export class Sessions implements SessionHost {
     this.wheel.remove(session);
     this.expiry.remove(session);
     this.byUser.remove(session);
+    this.everyone.exit(session);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
   }
 
