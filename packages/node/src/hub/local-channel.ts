@@ -104,7 +104,9 @@ export class LocalChannel {
   /** The stream goes on behind another name of the same place. */
   goOnAs(position: Position): void {
     if (this.position && samePosition(this.position, position)) return;
-    this.alias = position;
+    // who comes later is told the name that other nodes have for it, too
+    if (this.size === 0) this.position = position;
+    this.alias = this.size === 0 ? undefined : position;
     this.epochChanged();
   }
 
