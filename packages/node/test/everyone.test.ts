@@ -314,7 +314,6 @@ describe('a node’s hold on all', () => {
     all.tick();
     expect(waiting).toHaveLength(2);
     expect(all.channel).toBe(channel);
-    expect(told).toEqual([]);
   });
 
   it('takes in those who were welcomed before, and tells their number once a tick', async () => {
@@ -334,7 +333,6 @@ describe('a node’s hold on all', () => {
     expect(sent[0]).toContain('{"type":"joined","channel":"all","position":{"epoch":"e1","seq":3}}');
     expect(sent[1]).toBe(sent[0]);
     expect(told).toEqual([]);
-    all.tick();
     all.tick();
     expect(told).toEqual([2]);
     all.exit(open);

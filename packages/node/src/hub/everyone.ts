@@ -20,8 +20,6 @@ export class Everyone {
   private readonly options: EveryoneOptions;
   private held: LocalChannel | undefined;
   private asking = false;
-  /** How many sessions the home was told of. */
-  private told = 0;
   /** The `joined` frame of a position: thousands may connect between two messages. */
   private greeting: { readonly position: Position; readonly text: string } | undefined;
 
@@ -35,15 +33,12 @@ export class Everyone {
   }
 
   /**
-   * To be called every second: asks the home anew where it could not be asked, and tells it how many sessions there are,
-   * which changes with every connect and is worth no record each time.
+   * To be called every second: asks the home anew where it could not be asked, and says how many sessions there are, which
+   * changes with every connect and is worth no record each time.
    */
   tick(): void {
-    const { held } = this;
-    if (!held) return this.hold();
-    if (held.size === this.told) return;
-    this.told = held.size;
-    this.options.router.resubscribe(CHANNEL_ALL, held.size);
+    if (this.held) this.options.router.resubscribe(CHANNEL_ALL, this.held.size);
+    else this.hold();
   }
 
   /** The session was welcomed. */

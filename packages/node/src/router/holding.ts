@@ -117,7 +117,7 @@ export class Holding {
     const guest = this.guests.get(channel);
     if (!guest) return;
     guest.sessions = sessions;
-    if (guest.live) this.recount(guest);
+    if (guest.live && guest.told !== sessions) this.recount(guest);
   }
 
   unsubscribe(channel: string): void {

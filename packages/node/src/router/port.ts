@@ -99,8 +99,8 @@ export interface SubscribeAnswer {
  * - A router that stores nothing numbers the messages of a channel as they come to this node, in an epoch that begins with
  *   the subscription and with every break. `history` finds nothing then, but where the channel is: who missed something is
  *   told a gap.
- * - The node subscribes a channel once, for however many sessions, which may be none; `resubscribe` tells how many there
- *   are now.
+ * - The node subscribes a channel once, for however many sessions, which may be none; `resubscribe` says how many there
+ *   are now, and costs nothing where that has not changed.
  */
 export interface Router {
   publish(publication: Publication): void;
