@@ -277,6 +277,7 @@ describe('a node’s hold on all', () => {
   let bench: SocketBench;
   let waiting: Waiting[];
   let told: number[];
+  let released: string[];
   beforeAll(async () => {
     bench = await SocketBench.start();
   });
@@ -284,11 +285,12 @@ describe('a node’s hold on all', () => {
   beforeEach(() => {
     waiting = [];
     told = [];
+    released = [];
   });
 
   function everyone(sessions: Parameters<Everyone['enter']>[0][]): Everyone {
     return new Everyone({
-      hub: { hold: (_name, one) => waiting.push(one) },
+      hub: { hold: (_name, one) => waiting.push(one), release: (name) => released.push(name) },
       router: { resubscribe: (_name, count) => told.push(count) },
       sessions: () => sessions,
     });
@@ -314,6 +316,16 @@ describe('a node’s hold on all', () => {
     all.tick();
     expect(waiting).toHaveLength(2);
     expect(all.channel).toBe(channel);
+  });
+
+  it('ends with the node, which waits for no home then', () => {
+    const all = everyone([]);
+    all.tick();
+    all.leave();
+    expect(released).toEqual(['all']);
+    waiting[0]?.failed();
+    all.tick();
+    expect(waiting).toHaveLength(1);
   });
 
   it('takes in those who were welcomed before, and tells their number once a tick', async () => {

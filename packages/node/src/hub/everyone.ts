@@ -6,7 +6,7 @@ import type { Hub } from './hub.ts';
 import type { LocalChannel } from './local-channel.ts';
 
 export interface EveryoneOptions {
-  readonly hub: Pick<Hub, 'hold'>;
+  readonly hub: Pick<Hub, 'hold' | 'release'>;
   readonly router: Pick<Router, 'resubscribe'>;
   /** Every session of this node. */
   readonly sessions: () => Iterable<Session>;
@@ -20,6 +20,7 @@ export class Everyone {
   private readonly options: EveryoneOptions;
   private held: LocalChannel | undefined;
   private asking = false;
+  private over = false;
   /** The `joined` frame of a position: thousands may connect between two messages. */
   private greeting: { readonly position: Position; readonly text: string } | undefined;
 
@@ -37,6 +38,7 @@ export class Everyone {
    * changes with every connect and is worth no record each time.
    */
   tick(): void {
+    if (this.over) return;
     if (this.held) this.options.router.resubscribe(CHANNEL_ALL, this.held.size);
     else this.hold();
   }
@@ -55,6 +57,13 @@ export class Everyone {
   /** The session has ended. */
   exit(session: Session): void {
     this.held?.remove(session);
+  }
+
+  /** The node leaves and has no sessions any more: it is not to wait for a home that it cannot reach. */
+  leave(): void {
+    this.over = true;
+    this.held = undefined;
+    this.options.hub.release(CHANNEL_ALL);
   }
 
   private hold(): void {

@@ -52,13 +52,18 @@ export class Hub implements LocalChannels {
     return channel;
   }
 
-  /** Holds a channel for the node itself, whether sessions are in it or not. Once it was accepted that is for good. */
+  /** Holds a channel for the node itself, whether sessions are in it or not, until {@link release}. */
   hold(name: string, { joined, failed }: Waiting): void {
     const opened = (channel: LocalChannel): void => {
       channel.joiners = undefined;
       joined(channel);
     };
     this.open(new LocalChannel(name), 0, { joined: opened, failed });
+  }
+
+  /** A channel that was held is held no longer, or no longer asked for. */
+  release(name: string): void {
+    if (this.channels.delete(name)) this.router.unsubscribe(name);
   }
 
   unsubscribe(channel: LocalChannel, session: Session): void {

@@ -197,7 +197,10 @@ export class Sessions implements SessionHost {
     this.draining = refuse;
   }
 
-  /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
+  /**
+   * The node is to end: so does every session, spread evenly over a time, so that not all of them ask for another node at one
+   * moment.
+   */
   async closeAll(name: CloseName, spreadMs: number): Promise<void> {
     const all = [...this.byUser.all()];
     const began = this.now();
@@ -208,6 +211,7 @@ export class Sessions implements SessionHost {
         this.close(all[closed] as Session, name);
       if (closed < all.length) await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    this.everyone.leave();
   }
 
   stop(): void {
