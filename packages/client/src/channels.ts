@@ -174,6 +174,8 @@ export class Channels {
       this.#checkCaughtUp();
       return true;
     }
+    // a leave can be refused, too: of the channel `all`, which goes on
+    if (!retryable) this.#leaving.delete(channel);
     if (!retryable && this.#resuming.delete(channel)) this.#positions.forget(channel);
     // without a channel it may be a resume that was refused as a whole
     else if (asked || this.#resuming.size > 0) this.#retryLater(retryAfterMs);

@@ -280,3 +280,40 @@ test('a group that a backend has put us in is resumed at its joined, left when a
   bench.disconnect();
   expect(bench.clock.pending).toBe(0);
 });
+
+test('a channel that nobody asked for begins with its joined, and is resumed at the next one, not before', () => {
+  const log = new TestLog('all', 'a1');
+  const bench = new Bench();
+  const joined = (): void => bench.channels.joined({ type: 'joined', channel: 'all', position: log.head });
+  bench.connect();
+  joined();
+  expect(bench.sent).toEqual([]);
+  bench.channels.message(log.append('user:bob', 'a1', 1).frame, true);
+  bench.disconnect();
+  const { frame } = log.append('user:bob', 'a2', 2);
+  bench.connect();
+  expect(bench.sent).toEqual([]);
+  joined();
+  expect(bench.sent).toEqual([{ type: 'resume', positions: { all: { epoch: 'a1', seq: 1 } } }]);
+  bench.channels.message(frame, true);
+  bench.channels.resumed({ type: 'resumed', channels: [{ channel: 'all', position: log.head }] });
+  expect(bench.got).toEqual([1, 2]);
+  expect(bench.gaps).toEqual([]);
+});
+
+test('a leave that is refused leaves nothing: its messages go on', async () => {
+  const log = new TestLog('all', 'a1');
+  const bench = new Bench();
+  bench.connect();
+  bench.channels.joined({ type: 'joined', channel: 'all', position: log.head });
+  const join = bench.channels.join('all');
+  bench.channels.joined({ type: 'joined', channel: 'all', position: log.head });
+  expect(await join).toEqual(log.head);
+  bench.channels.leave('all');
+  bench.channels.message(log.append('user:bob', 'a1', 1).frame, true);
+  expect(bench.got).toEqual([]);
+  const refusal = { type: 'error', channel: 'all', code: 'invalid_channel', message: '' } as const;
+  bench.channels.refused({ ...refusal, retryable: false });
+  bench.channels.message(log.append('user:bob', 'a2', 2).frame, true);
+  expect(bench.got).toEqual([2]);
+});

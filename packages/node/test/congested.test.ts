@@ -89,6 +89,7 @@ describe('while peers take less than they are given', () => {
     const input = new Input({
       host: bench.host,
       members: new Members({ roster: loneRoster(), hub, byUser: new SessionsByUser() }),
+      everyone: { channel: undefined },
       router,
       idPrefix: 'i.',
       maxListUsers: 10,

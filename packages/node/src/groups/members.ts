@@ -2,7 +2,7 @@ import { groupChannel } from '@ringway/protocol';
 import type { Hub } from '../hub/hub.ts';
 import { whenever } from '../router/whenever.ts';
 import type { SessionsByUser } from '../session/by-user.ts';
-import { frame } from '../session/frames.ts';
+import { frame, joinedFrame } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
 import type { Roster, RosterUser } from './port.ts';
 
@@ -93,7 +93,7 @@ export class Members implements RosterUser {
     const channel = this.context.hub.subscribe(name, {
       session,
       joined: ({ position }) => {
-        if (position) session.send(frame({ type: 'joined', channel: name, position }));
+        if (position) session.send(joinedFrame(name, position));
       },
       failed: () => {
         const at = session.channels.findIndex((subscribed) => subscribed.name === name);

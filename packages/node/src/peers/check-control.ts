@@ -41,7 +41,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     code: optional(errorCode),
     home: optional(text),
   }),
-  sessions: fields({ channel, sessions: count }),
+  sessions: fields({ channel, sessions: count, kept: optional(flag) }),
   standby: fields({ items: listOf(fields({ channel, sessions: count })) }),
   moved: fields({ channel }),
   read: fields({

@@ -41,7 +41,8 @@ export type Control =
       /** With a code: the node that is the home, as the refusing one sees it. */
       readonly home?: string;
     }
-  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
+  /** How many they are now. None: the sender is no holder any more, unless it says that it has `kept` the channel. */
+  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number; readonly kept?: boolean }
   /**
    * The sender holds subscribers of these channels, and the receiver is to send to them should it become the home; with no
    * sessions, it is not any more. Nothing is answered.

@@ -14,6 +14,7 @@ import { every, type Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
 import { Members } from '../groups/members.ts';
 import type { Roster } from '../groups/port.ts';
+import { Everyone } from '../hub/everyone.ts';
 import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
@@ -82,6 +83,7 @@ export class Sessions implements SessionHost {
   readonly flusher = new Flusher();
   readonly hub: Hub;
   readonly members: Members;
+  private readonly everyone: Everyone;
   readonly mover: Mover<Session>;
   readonly now: () => number;
   readonly wallClock: () => number;
@@ -132,6 +134,11 @@ export class Sessions implements SessionHost {
       },
     });
     this.members = new Members({ roster: options.roster, hub: this.hub, byUser: this.byUser });
+    this.everyone = new Everyone({
+      hub: this.hub,
+      router: options.router,
+      sessions: () => this.byUser.all(),
+    });
     this.wheel = new PingWheel({
       intervalMs: settings.pingInterval,
       timeoutMs: settings.pingTimeout,
@@ -162,6 +169,7 @@ export class Sessions implements SessionHost {
     this.input = new Input({
       host: this,
       members: this.members,
+      everyone: this.everyone,
       router: options.router,
       idPrefix: options.idPrefix,
       maxListUsers: settings.maxListUsers,
@@ -181,7 +189,12 @@ export class Sessions implements SessionHost {
 
   start(): void {
     this.wheel.start();
-    this.timers = [every(1_000, () => this.tellExpiring()), every(MOVE_TICK_MS, () => this.mover.tick())];
+    this.everyone.tick();
+    this.timers = [
+      every(1_000, () => this.tellExpiring()),
+      every(1_000, () => this.everyone.tick()),
+      every(MOVE_TICK_MS, () => this.mover.tick()),
+    ];
   }
 
   /** Takes no more sessions, or takes them again. */
@@ -189,7 +202,10 @@ export class Sessions implements SessionHost {
     this.draining = refuse;
   }
 
-  /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
+  /**
+   * The node is to end: so does every session, spread evenly over a time, so that not all of them ask for another node at one
+   * moment.
+   */
   async closeAll(name: CloseName, spreadMs: number): Promise<void> {
     const all = [...this.byUser.all()];
     const began = this.now();
@@ -200,6 +216,7 @@ export class Sessions implements SessionHost {
         this.close(all[closed] as Session, name);
       if (closed < all.length) await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    this.everyone.leave();
   }
 
   stop(): void {
@@ -261,6 +278,7 @@ export class Sessions implements SessionHost {
         // where this node is the home, that is before the subscribing has returned
         session.channels = [joined];
         session.welcome(joined, joined.position);
+        this.everyone.enter(session);
         session.heard();
         session.resume();
         this.mover.arrived(session, claims.avoid ?? [], claims.via === 'move');
@@ -351,6 +369,7 @@ export class Sessions implements SessionHost {
     this.expiry.remove(session);
     this.byUser.remove(session);
     this.members.ended(session);
+    this.everyone.exit(session);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
   }
 
