@@ -22,7 +22,7 @@ async function dev(options: readonly string[], script: string): Promise<RunningP
 }
 
 /** Says where the cluster is, and stays. */
-const STAYS = 'console.log(`found ${process.env.LOCATOR_URL} !`); setInterval(() => {}, 1000)';
+const STAYS = 'console.log("found", process.env.LOCATOR_URL); setInterval(() => {}, 1000)';
 
 describe('ringway dev with a command beside it', () => {
   test('gives it the cluster’s addresses and keys, and ends with its status', async () => {
