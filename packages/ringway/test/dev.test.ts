@@ -28,7 +28,7 @@ describe('ringway dev with a command beside it', () => {
   test('gives it the cluster’s addresses and keys, and ends with its status', async () => {
     const script = `
       const { LOCATOR_INTERNAL_URL, RINGWAY_INGEST_LOCATORS, RINGWAY_CLUSTER_KEYS } = process.env;
-      const ring = fetch(LOCATOR_INTERNAL_URL + '/readyz').then(({ status }) => {
+      fetch(LOCATOR_INTERNAL_URL + '/readyz').then(({ status }) => {
         console.log(status, RINGWAY_INGEST_LOCATORS === LOCATOR_INTERNAL_URL, RINGWAY_CLUSTER_KEYS.length);
         process.exit(3);
       });`;
@@ -38,12 +38,23 @@ describe('ringway dev with a command beside it', () => {
   });
 
   test('ends it when it is ended itself', async () => {
-    const script = `${STAYS}; process.on('SIGTERM', () => { console.log('asked to end'); process.exit(5); })`;
+    const script = `process.on('SIGTERM', () => { console.log('asked to end'); process.exit(5); }); ${STAYS}`;
     const running = await dev([], script);
     await running.waitForOutput(/found http/, 20_000);
     running.signal('SIGTERM');
     expect(await running.exited).toEqual({ code: 0, signal: null });
     expect(running.output).toContain('asked to end');
+  });
+
+  test('leaves nothing behind when a second signal ends it at once', async () => {
+    const script = `process.on('SIGTERM', () => console.log('not yet')); ${STAYS}`;
+    const running = await dev([], script);
+    await running.waitForOutput(/found http/, 20_000);
+    running.signal('SIGTERM');
+    await running.waitForOutput(/not yet/);
+    running.signal('SIGTERM');
+    // which is told only when nobody holds its output any more
+    expect(await running.exited).toEqual({ code: 143, signal: null });
   });
 
   test('says when it cannot be started', async () => {

@@ -18,6 +18,8 @@ export class Companion {
   ) {
     const [program = '', ...args] = command;
     this.#child = spawn(program, args, { env: { ...process.env, ...env }, stdio: 'inherit' });
+    // a second signal ends this process at once, and nothing may stay behind
+    process.once('exit', () => this.#child.kill('SIGKILL'));
     this.exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
