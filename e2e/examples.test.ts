@@ -28,6 +28,25 @@ async function pageOf(example: RunningProcess): Promise<string> {
   return page;
 }
 
+describe('examples/class', () => {
+  it('whom the school put into the class hears it, also what was said while they were away, until they leave', async () => {
+    const example = await startExample('class');
+    onTestFinished(() => example[Symbol.asyncDispose]());
+    expect(await example.exited).toEqual(DONE);
+    const heard = (name: string, channel: string) =>
+      [...example.output.matchAll(new RegExp(`^${name} hears in ${channel}, (.*)$`, 'gm'))].map(
+        ([, said]) => said,
+      );
+    const lesson = ['good morning', 'question 1', 'question 2'].map((text) => `user:ito: ${text}`);
+    expect(heard('alice', 'group:class-7')).toEqual([...lesson, 'user:ito: results are out']);
+    expect(heard('bob', 'group:class-7')).toEqual(lesson);
+    expect(heard('bob', 'user:bob')).toEqual(['user:ito: where are you?', 'user:ito: goodbye']);
+    expect(heard('ito', 'user:ito')).toEqual(['user:alice: good morning, Mr. Ito']);
+    expect(example.output).toContain('alice may not speak to group:class-7: forbidden\n');
+    expect(example.output).not.toContain('lost');
+  });
+});
+
 describe('examples/support-desk', () => {
   it('each agent hears each event once, those of a ticket in order; what is no event is set aside', async () => {
     const kafka = await startKafka();
