@@ -20,6 +20,7 @@ await using bob = new Person('bob', locator, () => school.studentToken('bob', 'i
 await school.enrol(CLASS, 'alice'); // who is not there yet,
 await Promise.all([teacher, alice, bob].map((person) => person.open()));
 await school.enrol(CLASS, 'bob'); // and who is
+await Promise.all([alice, bob].map((student) => student.joined(GROUP)));
 
 await teacher.say(GROUP, 'good morning');
 await Promise.all([alice.hears('good morning'), bob.hears('good morning')]);
@@ -39,6 +40,7 @@ await Promise.all(['question 1', 'question 2', 'where are you?'].map((text) => b
 
 console.log('-- bob leaves the class');
 await school.expel(CLASS, 'bob');
+await bob.left(GROUP);
 await teacher.say(GROUP, 'results are out');
 await alice.hears('results are out');
 await teacher.say('user:bob', 'goodbye');

@@ -1,11 +1,12 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Message, PublishRefusedError, RingwayClient } from '@ringway/client';
 
 /** A teacher or a student with a device. What they hear stands on the terminal. */
 export class Person implements AsyncDisposable {
   readonly name: string;
   readonly #client: RingwayClient;
-  readonly #heard: string[] = [];
-  #waiting: () => void = () => {};
+  readonly #heard = new Set<string>();
+  readonly #waiting = new Map<string, () => void>();
 
   constructor(name: string, locator: string, getToken: () => Promise<string>) {
     this.name = name;
@@ -24,32 +25,34 @@ export class Person implements AsyncDisposable {
     await this.#client.close();
   }
 
-  /** @returns whether it was allowed */
-  async say(to: string, text: string): Promise<boolean> {
+  /** Resolves when their node has them in the channel: from then on they hear it. */
+  async joined(channel: string): Promise<void> {
+    while (this.#client.position(channel) === undefined) await setTimeout(20);
+  }
+
+  async left(channel: string): Promise<void> {
+    while (this.#client.position(channel) !== undefined) await setTimeout(20);
+  }
+
+  async say(to: string, text: string): Promise<void> {
     try {
       await this.#client.publish(to, text);
-      return true;
     } catch (error) {
       if (!(error instanceof PublishRefusedError)) throw error;
       console.log(`${this.name} may not speak to ${to}: ${error.code}`);
-      return false;
     }
   }
 
   /** Resolves when they have heard it. */
   async hears(text: string): Promise<void> {
-    while (!this.#heard.includes(text)) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting = resolve;
-      await promise;
-    }
+    if (!this.#heard.has(text)) await new Promise<void>((resolve) => this.#waiting.set(text, resolve));
   }
 
   #hear({ channel, from, data }: Message): void {
     const text = String(data);
     console.log(`${this.name} hears in ${channel}, ${from}: ${text}`);
-    this.#heard.push(text);
-    this.#waiting();
+    this.#heard.add(text);
+    this.#waiting.get(text)?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
