@@ -229,10 +229,9 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#heartbeat.start(welcome.ping.intervalMs, welcome.ping.timeoutMs);
     this.#channels.welcome(welcome, caughtUp);
     this.#outbox.connected(welcome.limits);
-    const connecting = this.#connecting;
+    this.#connecting?.resolve(welcome);
     this.#connecting = undefined;
     this.#setState('connected', 0, '');
-    connecting?.resolve(welcome);
   }
 
   /** Nothing of the session goes on; what is to outlive it is kept for the next one. */
@@ -254,18 +253,21 @@ export class RingwayClient extends Emitter<ClientEvents> {
     const stood = this.#session !== undefined;
     const rule = closeRule(code);
     this.#leaveSession();
-    if (this.#target !== undefined && (rule.avoid || (!stood && code < 4000))) this.#avoid.add(this.#target);
-    if (this.#target !== undefined && !opened) this.#directFailures++;
+    if (this.#target !== undefined) {
+      if (rule.avoid || (!stood && code < 4000)) this.#avoid.add(this.#target);
+      if (!opened) this.#directFailures++;
+    }
     if (rule.newToken) this.#router.forgetToken();
-    if (rule.action === 'terminal' || (error instanceof RouteError && error.terminal)) {
-      const cause = error instanceof RouteError ? error : new SessionEndedError(code, reason);
+    const refusal = error instanceof RouteError ? error : undefined;
+    if (rule.action === 'terminal' || refusal?.terminal) {
+      const cause = refusal ?? new SessionEndedError(code, reason);
       this.#end(new ClosedError(cause.message, { cause }), code, reason);
       this.emit('error', cause);
       return 'stop';
     }
     this.#setState('connecting', code, reason);
     if (error instanceof RingwayError) this.emit('error', error);
-    if (error instanceof RouteError && error.retryAfterMs > 0) return { afterMs: error.retryAfterMs };
+    if (refusal && refusal.retryAfterMs > 0) return { afterMs: refusal.retryAfterMs };
     return rule.action === 'again' ? 'again' : 'backoff';
   }
 
@@ -273,11 +275,10 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#closed = error;
     this.#unwatch?.();
     this.#unwatch = undefined;
-    const connecting = this.#connecting;
+    this.#connecting?.reject(error);
     this.#connecting = undefined;
     this.#outbox.fail(error);
     this.#channels.fail(error);
-    connecting?.reject(error);
     this.#setState('disconnected', code, reason);
   }
 
