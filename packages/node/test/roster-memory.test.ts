@@ -221,6 +221,41 @@ describe('rosters in the memory of nodes', () => {
     for (const { roster } of network.nodes.values()) expect(roster.groupsOf('alice')).toEqual([]);
   });
 
+  it('keep the order of changes that were answered one after the other, whichever nodes were asked', async () => {
+    const ids = ['node-1', 'node-2', 'node-3', 'node-4', 'node-5'];
+    const change = fc.record({
+      order: fc.shuffledSubarray(ids, { minLength: 3, maxLength: 3 }),
+      put: fc.boolean(),
+      heal: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 2, maxLength: 6 }), async (changes) => {
+        await using network = await RosterNetwork.start(5);
+        for (const [i, id] of ids.entries()) network.skews.set(id, 60_000 * (i - 2));
+        let expected = false;
+        for (const { order, put, heal } of changes) {
+          // the one that is asked hears two others, and with them is more than half
+          const [asked = '', ...heard] = order;
+          if (heal) network.healAll();
+          for (const id of ids) {
+            if (heard.includes(id)) network.heal(asked, id);
+            else if (id !== asked) network.cut(asked, id);
+          }
+          const { roster } = network.node(asked);
+          await (put ? roster.put('alice', 'a') : roster.remove('alice', 'a'));
+          expected = put;
+        }
+        network.healAll();
+        const views = (): string[] =>
+          [...network.nodes.values()].map(({ roster }) => (roster.groupsOf('alice') as string[]).join());
+        await waitFor(() => new Set(views()).size === 1, 'one view');
+        await network.quiet();
+        expect(views()).toEqual(ids.map(() => (expected ? 'a' : '')));
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
   it('refuse what could be lost: where fewer than half of the nodes are heard; and do not know of what nobody has answered', async () => {
     await using network = await RosterNetwork.start(3, { timeoutMs: 100 });
     const { roster } = network.node('node-1');
