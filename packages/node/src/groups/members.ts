@@ -88,8 +88,11 @@ export class Members implements RosterUser {
     this.lookIn(LOOK_MS);
   }
 
-  /** Subscribes the session, which is not: it is told `joined` when the home knows. */
-  join(session: Session, name: string, failed: () => void): void {
+  /**
+   * Subscribes the session, which is not: it is told `joined` when the home knows. Where that cannot be asked, `failed`
+   * tells whoever wanted it; what a backend has wanted is asked for again.
+   */
+  join(session: Session, name: string, failed?: () => void): void {
     const channel = this.context.hub.subscribe(name, {
       session,
       joined: ({ position }) => {
@@ -98,7 +101,8 @@ export class Members implements RosterUser {
       failed: () => {
         const at = session.channels.findIndex((subscribed) => subscribed.name === name);
         if (at > 0) session.channels.splice(at, 1);
-        failed();
+        if (this.holds(session.userId, name)) this.doubt(session.userId);
+        failed?.();
       },
     });
     session.channels.push(channel);
@@ -118,8 +122,7 @@ export class Members implements RosterUser {
     const present = new Set(session.channels.map(({ name }) => name));
     for (const name of this.known.get(session.userId) ?? []) {
       if (present.has(name) || session.declined?.has(name)) continue;
-      // nobody asks again for what nobody has asked for
-      this.join(session, name, () => this.doubt(session.userId));
+      this.join(session, name);
     }
   }
 
