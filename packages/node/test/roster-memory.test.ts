@@ -200,6 +200,22 @@ describe('rosters in the memory of nodes', () => {
     expect(network.node('node-2').roster.fetched).toBe(0);
   });
 
+  it('wait at the start for as long as a peer tells what it knows, and not for one that is silent', async () => {
+    await using network = await RosterNetwork.start(1, { startMs: 1_000 });
+    const { roster } = network.node('node-1');
+    const users = Array.from({ length: 50 }, (_, i) => `user-${i}`);
+    for (const user of users) await roster.put(user, 'slowly');
+    // there and back for nearly each of them: much longer than a peer may be silent
+    network.delayMs = 20;
+    const { roster: added } = await network.add('node-2');
+    expect(added.membersOf('slowly', '', 100).members).toHaveLength(50);
+    network.delayMs = 0;
+    network.forgetKinds('node-1');
+    network.forgetKinds('node-2');
+    const { roster: alone } = await network.add('node-3');
+    expect(alone.size.present).toBe(0);
+  });
+
   it('do not take sessions out for what ended before: they may have joined by themselves since', async () => {
     await using network = await RosterNetwork.start(2);
     await network.node('node-1').roster.put('alice', 'a');

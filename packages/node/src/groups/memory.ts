@@ -31,8 +31,10 @@ export interface MemoryRosterOptions {
   readonly maxMemberships: number;
   /** How long a peer may take to say that it has a change, in milliseconds. */
   readonly timeoutMs: number;
-  /** How long the start waits for a peer that tells what it knows, in milliseconds. */
+  /** How long the start waits for a peer that tells nothing, or nothing more, of what it knows, in milliseconds. */
   readonly startMs: number;
+  /** How long it waits at most, in milliseconds: a peer may know very much. */
+  readonly mostStartMs: number;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
   /** Milliseconds since the epoch. */
@@ -97,14 +99,20 @@ export class MemoryRoster implements Roster, PeerParty {
     return this.table.size;
   }
 
-  /** Waits until a peer was asked for what it knows, but not for one that does not answer. */
+  /** Waits until a peer has told all that it knows, but not for one that does not answer. */
   async start(user: RosterUser): Promise<void> {
     this.user = user;
-    const { peers, startMs } = this.options;
+    const { peers, startMs, mostStartMs, now } = this.options;
     this.stopTicks = every(TICK_MS, () => this.tick());
     if (peers.counts().wanted === 0) return;
+    const began = now();
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, startMs);
+    const look = (): void => {
+      const quiet = now() - Math.max(began, this.sync.heardAt);
+      if (quiet >= startMs || now() - began >= mostStartMs) resolve();
+      else timer = setTimeout(look, startMs - quiet);
+    };
+    let timer = setTimeout(look, startMs);
     await Promise.race([this.sync.done, late]);
     clearTimeout(timer);
   }
