@@ -290,6 +290,19 @@ describe('rosters in the memory of nodes', () => {
     expect(network.node('node-3').roster.groupsOf('alice')).toEqual(['a', 'c']);
   });
 
+  it('refuse what had waited for a node that stood still: it was asked of another one, and may be undone', async () => {
+    await using network = await RosterNetwork.start(3);
+    await network.node('node-2').roster.put('alice', 'a');
+    await network.node('node-2').roster.remove('alice', 'a');
+    await network.quiet();
+    network.stoodStill.add('node-1');
+    const { roster } = network.node('node-1');
+    await expect(roster.put('alice', 'a')).rejects.toThrow(RosterRefusedError);
+    expect(roster.groupsOf('alice')).toEqual([]);
+    network.stoodStill.delete('node-1');
+    await roster.put('alice', 'a');
+  });
+
   it('do not take silence for an answer, as of a node whose version knows nothing of this', async () => {
     await using network = await RosterNetwork.start(2, { timeoutMs: 100 });
     network.forgetKinds('node-2');

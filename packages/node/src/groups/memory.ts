@@ -17,6 +17,8 @@ import {
 export interface RosterPeers {
   readonly parties: PeerParty[];
   readonly hearing: { hearsHalf(): boolean };
+  /** Half of the ring may be taken to hear this node still; not after it stood still. */
+  readonly heard: boolean;
   links(): Iterable<SyncLink & { readonly member: { readonly id: string } }>;
   /** The link to a member of the ring. */
   get(id: string): SyncLink | undefined;
@@ -207,7 +209,9 @@ export class MemoryRoster implements Roster, PeerParty {
 
   private async change(userId: string, group: string, present: boolean): Promise<void> {
     const { table, options } = this;
-    if (!options.peers.hearing.hearsHalf())
+    const { peers } = options;
+    // what waited for a node that stood still was asked of another one meanwhile, and may have been undone by now
+    if (!peers.hearing.hearsHalf() || !peers.heard)
       throw new RosterRefusedError(
         'fewer than half of the nodes can be heard: what was stored here could be lost',
       );

@@ -102,6 +102,8 @@ export class RosterNetwork {
   flying = 0;
   /** How long a record is on its way, in milliseconds; 0 for as short as that goes. */
   delayMs = 0;
+  /** Nodes that have heard nobody for a while, and do not know it yet by their links. */
+  readonly stoodStill = new Set<string>();
   /** Added to the clocks of each node, in milliseconds. */
   readonly skews = new Map<string, number>();
   private readonly peers = new Map<string, RosterPeers & { readonly out: Map<string, LoopLink> }>();
@@ -120,8 +122,12 @@ export class RosterNetwork {
   /** A new node, with links to all; it has started when this resolves. */
   async add(id: string, skewMs = 0): Promise<RosterNode<MemoryRoster>> {
     const out = new Map<string, LoopLink>();
+    const { stoodStill } = this;
     const peers = {
       out,
+      get heard() {
+        return !stoodStill.has(id);
+      },
       parties: [] as PeerParty[],
       links: () => out.values(),
       get: (to: string) => out.get(to),
@@ -214,6 +220,7 @@ export function loneRoster(): MemoryRoster {
       get: () => undefined,
       counts: () => ({ wanted: 0 }),
       hearing: { hearsHalf: () => true },
+      heard: true,
     },
     maxUserGroups: 100,
     maxMemberships: 1_000,
