@@ -182,7 +182,7 @@ class Parts {
         logger.warn({ peer, reason }, 'a link to a peer was refused or given up');
       },
     });
-    const { router, places } = this.openedRouter;
+    const { router, presence, places } = this.openedRouter;
     const scheme = { router: settings.router, log: settings.log };
     this.accord = new Accord({
       self: { id: nodeId, incarnation: this.incarnation },
@@ -208,6 +208,7 @@ class Parts {
       nodeId,
       settings,
       router,
+      presence,
       places,
       tickets,
       moveTickets: new MoveTickets({
@@ -311,6 +312,7 @@ class Parts {
       headerTimeoutMs: settings.headerTimeout,
       maxListUsers: settings.maxListUsers,
       router,
+      presence,
       registry: metrics.registry,
       logger,
       messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,

@@ -1,11 +1,14 @@
 export {
   CHANNEL_ALL,
   type ChannelKind,
+  CLUSTER_SENDER,
   channelKind,
   groupChannel,
+  innerChannel,
   isChannel,
   isUserId,
   MAX_NAME_BYTES,
+  presenceChannel,
   serviceSender,
   userChannel,
   userOf,
@@ -52,8 +55,10 @@ export type {
 export {
   type DrainAnswer,
   type DrainCause,
+  type GroupPresence,
   HTTP,
   type OwnerAnswer,
+  type PresenceState,
   type Problem,
   type PublishAnswer,
   type PublishRequest,
@@ -61,7 +66,9 @@ export {
   type RingDocumentMember,
   type RouteAnswer,
   type SessionInfo,
+  type StreamedState,
   socketUrlHead,
+  type UserPresence,
 } from './http.ts';
 export { type Position, samePosition } from './position.ts';
 export { RawFields, type ScanFailure, scanArray, scanFields } from './scanner.ts';

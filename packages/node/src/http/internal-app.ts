@@ -12,6 +12,7 @@ import { HttpProblem, problemOf } from './problem.ts';
 import { refuse } from './refuse.ts';
 import { type DrainRoutesOptions, drainRoutes } from './routes/drain.ts';
 import { type HealthRoutesOptions, healthRoutes } from './routes/health.ts';
+import { type PresenceRoutesOptions, presenceRoutes } from './routes/presence.ts';
 import { type PublishRoutesOptions, publishRoutes } from './routes/publish.ts';
 import { type SessionRoutesOptions, sessionRoutes } from './routes/sessions.ts';
 
@@ -19,6 +20,7 @@ export interface InternalAppOptions
   extends HealthRoutesOptions,
     PublishRoutesOptions,
     SessionRoutesOptions,
+    PresenceRoutesOptions,
     DrainRoutesOptions {
   readonly tls: TlsMaterial | undefined;
   readonly bodyBytes: number;
@@ -71,6 +73,7 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
   healthRoutes(app, options);
   publishRoutes(app, options);
   sessionRoutes(app, options);
+  presenceRoutes(app, options);
   drainRoutes(app, options);
   return app;
 }

@@ -1,5 +1,5 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import { keyPoint } from '@ringway/ring';
+import { channelPoint } from '../channel-point.ts';
 import type { Delivery } from '../router/port.ts';
 import { messageHead } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
@@ -45,7 +45,7 @@ export class LocalChannel {
     this.name = name;
     // written out, so that the array has room for one: most channels have one session
     this.joiners = [first];
-    this.point = keyPoint(name);
+    this.point = channelPoint(name);
   }
 
   /** Where the sessions are at, as the home of now would say it. */

@@ -30,7 +30,13 @@ const correlation = count;
 const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   hello: fields({ nodeId: text, incarnation: text, proof: text }),
   heartbeat: fields({ unheard: listOf(text), echo: flag }),
-  interest: fields({ correlation, channel, sessions: count, position: optional(position) }),
+  interest: fields({
+    correlation,
+    channel,
+    sessions: count,
+    position: optional(position),
+    since: optional(count),
+  }),
   interested: fields({
     correlation,
     start: optional(position),
@@ -38,8 +44,8 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     code: optional(errorCode),
     home: optional(text),
   }),
-  sessions: fields({ channel, sessions: count }),
-  standby: fields({ items: listOf(fields({ channel, sessions: count })) }),
+  sessions: fields({ channel, sessions: count, since: optional(count) }),
+  standby: fields({ items: listOf(fields({ channel, sessions: count, since: optional(count) })) }),
   moved: fields({ channel }),
   read: fields({
     correlation,
@@ -63,7 +69,9 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   synced: fields({ correlation }),
   release: fields({ correlation }),
   released: fields({ correlation }),
-  check: fields({ items: listOf(fields({ channel, sessions: count, at: position })) }),
+  check: fields({
+    items: listOf(fields({ channel, sessions: count, at: position, since: optional(count) })),
+  }),
   checked: fields({
     lost: listOf(channel),
     behind: listOf(fields({ channel, head: position })),
@@ -80,6 +88,27 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     ),
   }),
   kick: fields({ channel, banSeconds: count, forwarded: flag }),
+  presence: fields({ correlation, channels: listOf(channel), debounced: flag }),
+  presences: fields({
+    correlation,
+    items: listOf(
+      fields({
+        code: optional(errorCode),
+        online: flag,
+        since: optional(count),
+        nodes: listOf(fields({ nodeId: text, sessions: count })),
+      }),
+    ),
+  }),
+  members: fields({ correlation, channel }),
+  membersAre: fields({
+    correlation,
+    sessions: count,
+    users: listOf(text),
+    more: flag,
+    missing: listOf(text),
+    code: optional(errorCode),
+  }),
 };
 
 /** Whether every one of the values is a channel's name, as far as that matters between nodes: none is empty. */

@@ -1,4 +1,5 @@
 import type { ErrorCode, Position } from '@ringway/protocol';
+import type { PresenceControl } from './presence-control.ts';
 
 /** What became of one channel of a list. */
 export interface ListOutcome {
@@ -11,21 +12,27 @@ export interface ListOutcome {
 export interface StandbyItem {
   readonly channel: string;
   readonly sessions: number;
+  readonly since?: number;
 }
 
 /** Everything that is not sent once for each message. */
 export type Control =
+  | PresenceControl
   /** First record from the accepting side: proves the cluster key. */
   | { readonly t: 'hello'; readonly nodeId: string; readonly incarnation: string; readonly proof: string }
   /** Whom the sender does not hear. Sent at intervals and whenever it changes. */
   | { readonly t: 'heartbeat'; readonly unheard: readonly string[]; readonly echo: boolean }
-  /** The sender holds `sessions` subscribers of the channel; from `position` on, where it has one. */
+  /**
+   * The sender holds `sessions` subscribers of the channel; from `position` on, where it has one. `since`, here and below: when
+   * the first of them began, of a user's channel, in milliseconds since the epoch.
+   */
   | {
       readonly t: 'interest';
       readonly correlation: number;
       readonly channel: string;
       readonly sessions: number;
       readonly position?: Position;
+      readonly since?: number;
     }
   /**
    * The stream of the channel goes on behind `start`; deliveries follow on the same link. `goesOn`: nothing lies between
@@ -40,7 +47,7 @@ export type Control =
       /** With a code: the node that is the home, as the refusing one sees it. */
       readonly home?: string;
     }
-  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
+  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number; readonly since?: number }
   /**
    * The sender holds subscribers of these channels, and the receiver is to send to them should it become the home; with no
    * sessions, it is not any more. Nothing is answered.
@@ -86,6 +93,7 @@ export type Control =
         readonly channel: string;
         readonly sessions: number;
         readonly at: Position;
+        readonly since?: number;
       }[];
     }
   /** Channels of a check in which the holder is not known, and those in which it is behind. */

@@ -11,6 +11,7 @@ import type { NodeSettings } from '../settings.ts';
 import { openBusRouter } from './open-bus-router.ts';
 import { openRingRouter } from './open-ring-router.ts';
 import type { LocalChannels, Router } from './port.ts';
+import type { Presence } from './presence/port.ts';
 
 /** What a router needs beside its settings. */
 export interface RouterContext {
@@ -48,6 +49,8 @@ export interface RouterCounts {
 /** The router that the settings ask for, and what the node needs of it beside the port. */
 export interface OpenedRouter {
   readonly router: Router;
+  /** Undefined where nobody is home of anything, and so nobody knows who is there. */
+  readonly presence: Presence | undefined;
   readonly places: Places;
   readonly counts: RouterCounts;
   /** Whether all that this node was home of is in other hands, once it has left the ring. */

@@ -14,11 +14,14 @@ import {
 import type { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Outcome, Router } from '../router/port.ts';
+import type { Presence } from '../router/presence/port.ts';
 import { jsonFromWire, requote, unquote } from '../text.ts';
 import { errorFrame, frame, listFrame, outcomeFrame, PONG_FRAME } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { type ReplayContext, replay } from './replay.ts';
+import { mayJoin } from './rights.ts';
 import type { Session } from './session.ts';
+import { tellState } from './tell-state.ts';
 import type { Taken } from './tickets.ts';
 
 /** Most bytes of a message id, in JSON. */
@@ -27,11 +30,17 @@ const MAX_RECENT = 1_000;
 /** Replays of one channel to one session at once: each holds a page of the log until the client has taken it. */
 const MAX_REPLAYS = 4;
 
+const ONLY_THESE = 'only group:<name> and presence:user:<id> can be joined';
+const NEEDS_RING = 'presence needs RINGWAY_ROUTER=ring';
+const NOBODY_PUBLISHES = 'nobody publishes to presence: the cluster says who is there';
+
 /** What the reader of frames needs of its node. */
 export interface InputOptions {
   readonly host: SessionHost;
   readonly hub: Hub;
   readonly router: Router;
+  /** Undefined where nobody knows who is there. */
+  readonly presence: Presence | undefined;
   /** Prefix of the ids that this node gives to messages without one; unique over all starts of all nodes. */
   readonly idPrefix: string;
   readonly maxListUsers: number;
@@ -121,14 +130,15 @@ export class Input {
     }
     const message = {
       from: session.from,
-      id: id ?? `"${options.idPrefix}${(this.ids++).toString(36)}"`,
+      id: id ?? this.nextId(),
       data,
       ephemeral: ephemeral === 'true',
     };
     const channel = unquote(to);
     if (channel === undefined) return this.publishList(session, to, id, message);
-    if (channelKind(channel) === undefined)
-      return this.refuse(session, 'invalid_channel', ERRORS.invalid_channel.means, id);
+    const kind = channelKind(channel);
+    if (kind === undefined) return this.refuse(session, 'invalid_channel', ERRORS.invalid_channel.means, id);
+    if (kind === 'presence') return this.refuse(session, 'invalid_channel', NOBODY_PUBLISHES, id);
     if (!allows(session.cap.publish, channel)) {
       return this.refuse(session, 'forbidden', `publishing to ${channel} is not allowed to this session`, id);
     }
@@ -143,6 +153,11 @@ export class Input {
       ephemeral: message.ephemeral,
       done: id === undefined ? undefined : (outcome) => this.answer(session, id, outcome),
     });
+  }
+
+  /** As a JSON string on the wire. */
+  private nextId(): string {
+    return `"${this.options.idPrefix}${(this.ids++).toString(36)}"`;
   }
 
   private answer(session: Session, id: string, outcome: Outcome): void {
@@ -194,9 +209,13 @@ export class Input {
     const { options } = this;
     const name = this.channelField(session);
     if (name === undefined) return;
-    if (channelKind(name) !== 'group')
-      return this.refuse(session, 'invalid_channel', 'only groups can be joined', undefined, name);
-    if (!allows(session.cap.join, name)) {
+    const kind = channelKind(name);
+    const isWatch = kind === 'presence';
+    const { presence } = options;
+    if (kind !== 'group' && !isWatch)
+      return this.refuse(session, 'invalid_channel', ONLY_THESE, undefined, name);
+    if (isWatch && !presence) return this.refuse(session, 'invalid_channel', NEEDS_RING, undefined, name);
+    if (!mayJoin(session.cap, name)) {
       return this.refuse(
         session,
         'forbidden',
@@ -206,8 +225,9 @@ export class Input {
       );
     }
     const joined = (channel: LocalChannel): void => {
-      if (channel.position)
-        session.send(frame({ type: 'joined', channel: name, position: channel.position }));
+      if (!channel.position) return;
+      session.send(frame({ type: 'joined', channel: name, position: channel.position }));
+      if (isWatch && presence) tellState(presence, session, channel, this.nextId());
     };
     const present = session.channels.find((channel) => channel.name === name);
     if (present) return joined(present);
@@ -215,7 +235,7 @@ export class Input {
       return this.refuse(
         session,
         'forbidden',
-        `at most ${options.maxGroups} groups a session`,
+        `at most ${options.maxGroups} groups and users that are watched, a session`,
         undefined,
         name,
       );

@@ -17,7 +17,7 @@ export type SessionState = 'joining' | 'open' | 'closed';
 export class Session {
   readonly id: string;
   readonly userId: string;
-  /** Milliseconds since the epoch. */
+  /** When it began, here or on the node that it has moved from; milliseconds since the epoch. */
   readonly since: number;
   /** What the session publishes as, `"user:<id>"`, as a JSON string on the wire. */
   readonly from: string;
@@ -55,6 +55,8 @@ export class Session {
       readonly from: string;
       readonly cap: Capabilities;
       readonly expiresAt: number;
+      /** Milliseconds since the epoch, where it has begun elsewhere. */
+      readonly since?: number | undefined;
     },
   ) {
     this.host = host;
@@ -65,7 +67,7 @@ export class Session {
     this.from = right.from;
     this.cap = right.cap;
     this.expiresAt = right.expiresAt;
-    this.since = host.wallClock();
+    this.since = right.since ?? host.wallClock();
     this.heardTick = host.tick();
   }
 

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import {
-  allows,
   type Capabilities,
   CLOSE,
   type CloseName,
@@ -16,6 +15,7 @@ import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
 import type { Router } from '../router/port.ts';
+import type { Presence } from '../router/presence/port.ts';
 import type { NodeSettings } from '../settings.ts';
 import { type FrameKind, FrameReader, OPCODE } from '../socket/frame-reader.ts';
 import { quote } from '../text.ts';
@@ -31,6 +31,7 @@ import { Mover } from './mover.ts';
 import { PingWheel } from './ping-wheel.ts';
 import type { Places } from './places.ts';
 import { type ReplayContext, replay } from './replay.ts';
+import { mayJoin } from './rights.ts';
 import { Session } from './session.ts';
 import type { Tickets } from './tickets.ts';
 
@@ -44,6 +45,7 @@ export interface SessionsOptions {
   readonly nodeId: string;
   readonly settings: NodeSettings;
   readonly router: Router;
+  readonly presence: Presence | undefined;
   readonly places: Places;
   readonly tickets: Tickets;
   readonly moveTickets: MoveTickets;
@@ -158,6 +160,7 @@ export class Sessions implements SessionHost {
       host: this,
       hub: this.hub,
       router: options.router,
+      presence: options.presence,
       idPrefix: options.idPrefix,
       maxListUsers: settings.maxListUsers,
       maxGroups: settings.maxGroups,
@@ -242,6 +245,7 @@ export class Sessions implements SessionHost {
       from: quote(channel),
       cap: this.shared(claims.cap),
       expiresAt: claims.sexp ?? Number.POSITIVE_INFINITY,
+      since: claims.since,
     });
     (socket as SessionSocket)[SESSION] = session;
     socket.on('message', onMessage);
@@ -359,7 +363,7 @@ export class Sessions implements SessionHost {
     session.send(frame({ type: 'refreshed', ...more }));
     // what the right does not cover any more
     for (const channel of session.channels.slice(1)) {
-      if (allows(claims.cap.join, channel.name)) continue;
+      if (mayJoin(claims.cap, channel.name)) continue;
       session.channels = session.channels.filter((other) => other !== channel);
       this.hub.unsubscribe(channel, session);
       session.send(frame({ type: 'left', channel: channel.name }));
