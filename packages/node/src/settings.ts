@@ -154,9 +154,9 @@ export const nodeSettings = Object.freeze({
   }),
   presenceDebounce: setting.duration('RINGWAY_PRESENCE_DEBOUNCE', {
     default: 5_000,
-    min: 0,
+    min: 500,
     max: 600_000,
-    help: 'How long a user must be without a session until those who watch are told. After a crash clients take up to 3 s to come back.',
+    help: 'How long a user must be without a session until those who watch are told; a home that is new does not call anybody offline for so long. After a crash clients take up to 3 s to come back.',
   }),
   presenceStreams: setting.int('RINGWAY_PRESENCE_STREAMS', {
     default: 64,

@@ -58,10 +58,10 @@ describe('the desk of a home', () => {
     bench.go(ALICE);
     bench.pass(DEBOUNCE - SWEEP);
     expect(bench.states).toEqual([true]);
-    expect(bench.desk.isOnline(ALICE)).toBe(true);
+    expect(bench.desk.told(ALICE)).toBe(true);
     bench.pass(SWEEP);
     expect(bench.states).toEqual([true, false]);
-    expect(bench.desk.isOnline(ALICE)).toBe(false);
+    expect(bench.desk.told(ALICE)).toBe(false);
     bench.come(ALICE);
     expect(bench.states).toEqual([true, false, true]);
   });
@@ -82,7 +82,7 @@ describe('the desk of a home', () => {
   it('does not know, when a watch begins, what another home has told: it tells who comes at once, who is away later', () => {
     bench.desk.watch(ALICE);
     expect(bench.states).toEqual([]);
-    expect(bench.desk.isOnline(ALICE)).toBe(false);
+    expect(bench.desk.told(ALICE)).toBeUndefined();
     bench.come(ALICE);
     expect(bench.states).toEqual([true]);
     bench.desk.watch('user:bob');
@@ -152,7 +152,7 @@ describe('the desk of a home', () => {
         judge();
         for (const channel of watched) {
           expect(toldOf.get(channel)).toBe(run.there.has(channel));
-          expect(run.desk.isOnline(channel)).toBe(run.there.has(channel));
+          expect(run.desk.told(channel)).toBe(run.there.has(channel));
         }
         expect([...run.desk.channels()].sort()).toEqual([...watched].sort());
       }),

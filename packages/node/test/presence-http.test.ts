@@ -4,7 +4,7 @@ import type { Node } from '../src/index.ts';
 import { metric, metrics, TestCluster, waitFor } from './support/cluster.ts';
 import { EventReader } from './support/events.ts';
 
-const DEBOUNCE = 300;
+const DEBOUNCE = 500;
 const ENV = { RINGWAY_PRESENCE_DEBOUNCE: String(DEBOUNCE) };
 
 interface Request {

@@ -1,22 +1,32 @@
 import {
+  channelKind,
+  type GroupPresence,
   HTTP,
   isChannel,
   isUserId,
   type PublishTarget,
   type SessionInfo,
+  type UserPresence,
   userChannel,
 } from '@ringway/protocol';
 import { hmacSigner } from '@ringway/service';
 import { Delivery } from './delivery.ts';
-import { failureOf, toError } from './delivery-answer.ts';
-import { ClosedError, InvalidRequestError, OptionError, PushError, UnavailableError } from './errors.ts';
+import { ClosedError, InvalidRequestError, OptionError, PushError } from './errors.ts';
 import { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
 import { MintedTokens } from './minted-tokens.ts';
 import { duration, type PushOptions, type ResolvedOptions, resolveOptions } from './options.ts';
-import { endpoint, issuesTokens, type NodeTokens, type RingSource } from './port.ts';
+import { issuesTokens, type NodeTokens, type RingSource } from './port.ts';
+import { checkUser, PresenceCalls } from './presence.ts';
+import {
+  type PresenceChange,
+  type PresenceWatch,
+  PresenceWatcher,
+  type PresenceWatchOptions,
+} from './presence-watch.ts';
 import { Publication, type PublishResult } from './publication.ts';
 import { dataText } from './raw-json.ts';
+import { Requests } from './requests.ts';
 import { Transport } from './transport.ts';
 
 /** How one publish is made. */
@@ -35,8 +45,6 @@ export interface PublishItem extends PublishOptions {
   readonly data: unknown;
 }
 
-const PAUSE_MS = 100;
-
 /**
  * Publishes straight to the node that owns a channel. Reads and keeps the ring from its first use until `close`.
  *
@@ -50,6 +58,9 @@ export class RingwayPush {
   readonly #tokens: NodeTokens;
   readonly #homes: Homes;
   readonly #delivery: Delivery;
+  readonly #requests: Requests;
+  readonly #presence: PresenceCalls;
+  readonly #watches = new Set<PresenceWatcher>();
   readonly #lanes = new Lanes<Publication>();
   readonly #pending = new Set<Publication>();
   #flushing = false;
@@ -58,7 +69,7 @@ export class RingwayPush {
   /** @throws OptionError */
   constructor(options: PushOptions) {
     const resolved = resolveOptions(options);
-    const { source, keys, cluster, name, attemptTimeoutMs, random } = resolved;
+    const { source, keys, cluster, name, timeoutMs, attemptTimeoutMs, random } = resolved;
     this.#options = resolved;
     this.#source = source;
     this.#transport = new Transport(resolved.tls);
@@ -67,6 +78,15 @@ export class RingwayPush {
     else if (issuesTokens(source)) this.#tokens = source.tokens();
     else throw new OptionError('clusterKeys', 'required with this source, which hands out no tokens');
     this.#homes = new Homes(source);
+    this.#requests = new Requests({
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      timeoutMs,
+      attemptTimeoutMs,
+      random,
+    });
+    this.#presence = new PresenceCalls(this.#homes, this.#requests);
     this.#delivery = new Delivery({
       homes: this.#homes,
       tokens: this.#tokens,
@@ -118,9 +138,49 @@ export class RingwayPush {
     await this.#ask('DELETE', userId, banSeconds === undefined ? '' : `&banSeconds=${banSeconds}`);
   }
 
+  /**
+   * Who of these users is online, on which nodes, since when and with how many sessions: one answer for each, in order. One
+   * whose home could not be reached has an `error` instead.
+   * @throws PushError (as a rejection)
+   */
+  presence(userIds: readonly string[]): Promise<readonly UserPresence[]> {
+    return this.#presence.users(userIds);
+  }
+
+  /** Who has sessions in a group: at most 10,000 users, and `more` where there are more. @throws PushError (as a rejection) */
+  groupPresence(group: string): Promise<GroupPresence> {
+    return this.#presence.group(group);
+  }
+
+  /**
+   * Tells who comes online and who goes, each real change once: a reconnect, a move, a change of the ring and the end of a
+   * node are none. Begins with those that are online.
+   * @throws PushError
+   */
+  watchPresence(options: PresenceWatchOptions, listener: (change: PresenceChange) => void): PresenceWatch {
+    if (this.#closed) throw new ClosedError('this RingwayPush was closed');
+    const watch = new PresenceWatcher({
+      ...options,
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      calls: this.#presence,
+      random: this.#options.random,
+      listener,
+    });
+    this.#watches.add(watch);
+    return {
+      ready: watch.ready,
+      close: () => {
+        this.#watches.delete(watch);
+        return watch.close();
+      },
+    };
+  }
+
   /** Resolves when the ring has been read. @throws PushError (as a rejection) why it was not, when the time is up */
   async ready(timeoutMs: number = this.#options.timeoutMs): Promise<void> {
-    await this.#until(timeoutMs, () => {
+    await this.#requests.until(timeoutMs, () => {
       const ring = this.#homes.ring();
       if (!(ring instanceof PushError)) return { value: undefined };
       return { problem: ring };
@@ -136,9 +196,12 @@ export class RingwayPush {
   /** Ends everything; what is still under way rejects with ClosedError. May be called twice. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#requests.close();
+    const watches = [...this.#watches].map((watch) => watch.close());
     for (const publication of this.#pending) {
       publication.fail(new ClosedError('closed before it was answered', { id: publication.id }));
     }
+    await Promise.all(watches);
     await this.#source.close();
     await this.#transport.close();
   }
@@ -189,49 +252,15 @@ export class RingwayPush {
 
   /** A request about one user to its home; safe to repeat. */
   async #ask(method: 'GET' | 'DELETE', userId: string, query: string): Promise<unknown> {
-    if (!isUserId(userId))
-      throw new InvalidRequestError('invalid_user_id', 'userId: expected 1 to 256 bytes of UTF-8');
-    const channel = userChannel(userId);
-    return this.#until(this.#options.timeoutMs, async () => {
-      const ring = this.#homes.ring();
-      if (ring instanceof PushError) return { problem: ring };
-      const member = this.#homes.of(ring, channel);
-      const reply = await this.#transport.call({
-        method,
-        url: `${endpoint(member, HTTP.sessions)}?userId=${encodeURIComponent(userId)}${query}`,
-        token: await this.#tokens.tokenFor(member.id),
-        timeoutMs: this.#options.attemptTimeoutMs,
-      });
-      if (reply.kind === 'answer') {
-        if (reply.status < 300) return { value: JSON.parse(reply.text) };
-        return { problem: toError(failureOf(reply.status, reply.text), { to: channel }) };
-      }
-      this.#homes.suspect(member.id);
-      return {
-        problem: new UnavailableError(`${member.id} does not answer`, { to: channel, cause: reply.cause }),
-      };
-    });
-  }
-
-  /** Repeats until there is a value, a problem that will not pass, or no time left. */
-  async #until<T>(
-    timeoutMs: number,
-    attempt: () => Promise<{ value: T } | { problem: PushError }> | { value: T } | { problem: PushError },
-  ): Promise<T> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      if (this.#closed) throw new ClosedError('this RingwayPush was closed');
-      const outcome = await attempt();
-      if ('value' in outcome) return outcome.value;
-      if (!outcome.problem.retryable || performance.now() > deadline) throw outcome.problem;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * this.#options.random()));
-    }
+    checkUser(userId);
+    const path = `${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`;
+    return this.#requests.ask(userChannel(userId), { method, path });
   }
 }
 
 function channelsOf(to: PublishTarget): readonly string[] {
   if (typeof to === 'string') {
-    if (isChannel(to)) return [to];
+    if (isChannel(to) && channelKind(to) !== 'presence') return [to];
     throw new InvalidRequestError(
       'invalid_channel',
       `to: expected user:<id>, group:<name> or all, got ${JSON.stringify(to)}`,

@@ -95,6 +95,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
       fields({
         code: optional(errorCode),
         online: flag,
+        unsure: optional(flag),
         since: optional(count),
         nodes: listOf(fields({ nodeId: text, sessions: count })),
       }),

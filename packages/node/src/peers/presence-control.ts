@@ -4,6 +4,8 @@ import type { ErrorCode } from '@ringway/protocol';
 export interface PresenceItem {
   readonly code?: ErrorCode;
   readonly online: boolean;
+  /** Not online as far as it knows, but it has become the home so lately that not all who hold sessions may have said so. */
+  readonly unsure?: boolean;
   /** Milliseconds since the epoch. */
   readonly since?: number;
   readonly nodes: readonly { readonly nodeId: string; readonly sessions: number }[];

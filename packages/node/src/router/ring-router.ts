@@ -358,7 +358,7 @@ export class RingRouter implements Router, PeerUser {
       this.readRequests.review();
       this.holding.review({ moved, readmitted: false });
       this.publishing.review(moved);
-      this.presence.review();
+      this.presence.review({ moved, readmitted: false });
     }
   }
 
@@ -373,7 +373,7 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests.review();
     this.holding.review(change);
     this.publishing.review(moved);
-    this.presence.review();
+    this.presence.review(change);
     if (this.ring.has(selfId)) this.release.cancel();
     this.release.review();
     this.takeHandedOver();

@@ -26,7 +26,7 @@ export interface DeskOptions {
  */
 export class Desk {
   private readonly options: DeskOptions;
-  private readonly told = new Map<string, 'unknown' | 'online' | 'offline'>();
+  private readonly states = new Map<string, 'unknown' | 'online' | 'offline'>();
   /** Who is to be told as offline, and when; in the order of that. */
   private readonly going = new Map<string, number>();
 
@@ -36,27 +36,27 @@ export class Desk {
 
   /** Channels that are watched. */
   get size(): number {
-    return this.told.size;
+    return this.states.size;
   }
 
   channels(): Iterable<string> {
-    return this.told.keys();
+    return this.states.keys();
   }
 
   watch(channel: string): void {
-    if (this.told.has(channel)) return;
-    this.told.set(channel, 'unknown');
+    if (this.states.has(channel)) return;
+    this.states.set(channel, 'unknown');
     this.look(channel);
   }
 
   unwatch(channel: string): void {
-    this.told.delete(channel);
+    this.states.delete(channel);
     this.going.delete(channel);
   }
 
   /** Who is there may have changed. */
   touched(channel: string): void {
-    if (this.told.has(channel)) this.look(channel);
+    if (this.states.has(channel)) this.look(channel);
   }
 
   /** To be called again and again: tells of those who have not come back. */
@@ -70,10 +70,10 @@ export class Desk {
     }
   }
 
-  /** As it was told; as it is, where nothing was. */
-  isOnline(channel: string): boolean {
-    const told = this.told.get(channel) ?? 'unknown';
-    return told === 'unknown' ? this.options.present(channel) : told === 'online';
+  /** Whether a user was told as online last; undefined where nothing was told. */
+  told(channel: string): boolean | undefined {
+    const state = this.states.get(channel) ?? 'unknown';
+    return state === 'unknown' ? undefined : state === 'online';
   }
 
   private look(channel: string): void {
@@ -81,14 +81,14 @@ export class Desk {
     if (present(channel)) {
       this.going.delete(channel);
       this.say(channel, 'online');
-    } else if (this.told.get(channel) !== 'offline' && !this.going.has(channel)) {
+    } else if (this.states.get(channel) !== 'offline' && !this.going.has(channel)) {
       this.going.set(channel, now() + debounceMs);
     }
   }
 
   private say(channel: string, state: 'online' | 'offline'): void {
-    if (this.told.get(channel) === state) return;
-    this.told.set(channel, state);
+    if (this.states.get(channel) === state) return;
+    this.states.set(channel, state);
     this.options.tell(channel, state === 'online');
   }
 }

@@ -82,7 +82,7 @@ export class Followers {
 
   private *snapshot(channels: ReadonlySet<string> | undefined): Iterable<PresenceState> {
     for (const channel of channels ?? [...this.desk.channels()])
-      if (this.options.isHome(channel) && this.desk.isOnline(channel))
+      if (this.options.isHome(channel) && this.desk.told(channel) === true)
         yield this.options.table.state(channel, true);
   }
 

@@ -1,5 +1,4 @@
 import {
-  ERRORS,
   type GroupPresence,
   groupChannel,
   innerChannel,
@@ -15,7 +14,7 @@ import type { Peers } from '../../peers/peers.ts';
 import type { PresenceItem } from '../../peers/presence-control.ts';
 import { type Control, encodeControl } from '../../peers/wire.ts';
 import type { Holder, Home } from '../home.ts';
-import type { Placement } from '../placement.ts';
+import type { Placement, PlacementChange } from '../placement.ts';
 import type { LocalChannels } from '../port.ts';
 import { Announcements } from './announcements.ts';
 import { Desk } from './desk.ts';
@@ -23,6 +22,7 @@ import { Followers } from './followers.ts';
 import { Inquiry } from './inquiry.ts';
 import { type Members, MembersOf } from './members.ts';
 import { presenceMetrics } from './metrics.ts';
+import { Newness } from './newness.ts';
 import { Pending } from './pending.ts';
 import type { Following, Presence, PresenceListener } from './port.ts';
 import { PresenceTable } from './table.ts';
@@ -47,6 +47,11 @@ export interface RingPresenceOptions extends PresenceSettings {
 }
 
 const NOT_HOME: PresenceItem = Object.freeze({ code: 'unavailable', online: false, nodes: [] });
+const UNANSWERED = Object.freeze({ code: 'unavailable', message: 'the user’s home did not answer' });
+const UNSURE = Object.freeze({
+  code: 'unavailable',
+  message: 'the user’s home has become that just now, and does not know yet',
+});
 const NO_MEMBERS: Members = Object.freeze({ sessions: 0, users: [], more: false, missing: [] });
 
 /**
@@ -62,6 +67,7 @@ export class RingPresence implements Presence {
   private readonly announcements: Announcements;
   /** User channels whose `presence:` channel somebody has joined as far as this node knows, home or not. */
   private readonly joined = new Set<string>();
+  private readonly newness: Newness;
   private readonly told = { online: 0, offline: 0 };
   private unanswered = 0;
   /** Undefined before the start, as the four that follow. */
@@ -74,6 +80,7 @@ export class RingPresence implements Presence {
   constructor(options: RingPresenceOptions) {
     const { placement, peers, homeTimeoutMs, nextCorrelation, incarnation, now } = options;
     this.options = options;
+    this.newness = new Newness(options.selfId, options.debounceMs, now);
     // in less time than whoever asks by HTTP may wait, so that what is known comes, and what is not is named
     this.inquiry = new Inquiry({ placement, peers, now, patienceMs: homeTimeoutMs / 2 });
     this.asked = new Pending(nextCorrelation);
@@ -145,7 +152,8 @@ export class RingPresence implements Presence {
   }
 
   /** This node may be home of other channels than before. */
-  review(): void {
+  review(change: PlacementChange): void {
+    this.newness.add(change);
     for (const channel of this.desk.channels()) if (!this.isHome(channel)) this.unwatch(channel);
     for (const channel of this.joined) if (this.isHome(channel)) this.desk.watch(channel);
     this.followers.review();
@@ -276,15 +284,16 @@ export class RingPresence implements Presence {
 
   private item(channel: string, debounced: boolean): PresenceItem {
     const item = this.table.item(channel);
-    if (!debounced || item.online) return item;
-    return { ...item, online: this.desk.isOnline(channel) || this.followers.desk.isOnline(channel) };
+    if (item.online) return item;
+    const told = debounced ? (this.desk.told(channel) ?? this.followers.desk.told(channel)) : undefined;
+    if (told !== undefined) return { ...item, online: told };
+    return this.newness.has(channel) ? { ...item, unsure: true } : item;
   }
 
   private answerOf(userId: string, item: PresenceItem | undefined): UserPresence {
-    if (!item) {
+    if (!item || item.unsure) {
       this.unanswered++;
-      const code = 'unavailable';
-      return { userId, error: { code, message: `${ERRORS[code].means}: the user's home did not answer` } };
+      return { userId, error: item ? UNSURE : UNANSWERED };
     }
     const { online, since, nodes } = item;
     let sessions = 0;
