@@ -46,6 +46,7 @@ describe('GET and POST /presence', () => {
       [{ path: '/presence?group=' }, 400, 'bad_request', /group/],
       [{ path: '/presence?group=a&group=b' }, 400, 'bad_request', /group/],
       [{ method: 'POST' }, 400, 'bad_request', /"users"/],
+      [{ path: '/presence?userId=a&debounced=1' }, 400, 'bad_request', /debounced/],
       [{ method: 'POST', body: '{' }, 400, 'bad_request', /"users"/],
       [{ method: 'POST', body: '[]' }, 400, 'bad_request', /"users"/],
       [{ method: 'POST', body: '{"users":"a"}' }, 400, 'bad_request', /"users"/],

@@ -1,7 +1,7 @@
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { PresenceState } from '@ringway/protocol';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { streamPresence } from '../src/http/presence-stream.ts';
 import type { PresenceListener } from '../src/router/presence/port.ts';
 import { waitFor } from './support/cluster.ts';
@@ -82,6 +82,21 @@ describe('a stream of presence events', () => {
     }
     expect(streams.closed).toEqual(['slow']);
     expect(told).toBeGreaterThan(10_000);
+  });
+
+  it('says every 15 seconds that it lives', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    await using streams = new Streams(() => []);
+    const answer = await streams.open();
+    let text = '';
+    answer.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    answer.on('error', () => {});
+    await waitFor(() => text.includes('synced'), 'the beginning');
+    vi.advanceTimersByTime(30_000);
+    await waitFor(() => text.endsWith('\n\n:\n\n:\n\n'), 'two comments');
   });
 
   it('ends when the node says so', async () => {

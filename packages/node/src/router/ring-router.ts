@@ -188,6 +188,7 @@ export class RingRouter implements Router, PeerUser {
   /** Another start of this node has its place now: what would be ordered here as well would reach nobody there. */
   abdicate(): void {
     this.placement.abdicate();
+    this.presence.review();
     this.home.dropChannels(() => true);
   }
 

@@ -40,6 +40,8 @@ export class Session {
   replaying: Map<LocalChannel, number> | undefined;
   /** Of those, whose turn it is to read. */
   pageTurns: PageTurns | undefined;
+  /** Channels of presence of which it is being asked how things stand. */
+  asking: Set<LocalChannel> | undefined;
   readonly host: SessionHost;
   private readonly socket: WebSocket;
   private readonly stream: Duplex;

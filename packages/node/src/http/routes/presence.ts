@@ -39,6 +39,8 @@ export function presenceRoutes(app: FastifyInstance, options: PresenceRoutesOpti
     const { userId, group, debounced } = request.query;
     if ((userId === undefined) === (group === undefined))
       throw new HttpProblem('bad_request', 'expected userId, which may be repeated, or group');
+    if (debounced !== undefined && debounced !== 'true' && debounced !== 'false')
+      throw new HttpProblem('bad_request', 'debounced: expected true or false');
     if (group === undefined)
       return ask(presence, usersOf(userId, 'userId', maxListUsers), debounced === 'true');
     if (typeof group !== 'string' || !isChannel(groupChannel(group)))

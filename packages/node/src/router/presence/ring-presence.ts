@@ -152,8 +152,8 @@ export class RingPresence implements Presence {
   }
 
   /** This node may be home of other channels than before. */
-  review(change: PlacementChange): void {
-    this.newness.add(change);
+  review(change?: PlacementChange): void {
+    if (change) this.newness.add(change);
     for (const channel of this.desk.channels()) if (!this.isHome(channel)) this.unwatch(channel);
     for (const channel of this.joined) if (this.isHome(channel)) this.desk.watch(channel);
     this.followers.review();
