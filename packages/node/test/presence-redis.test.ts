@@ -50,7 +50,10 @@ describe('presence with the log in Redis', () => {
     const watcher = await cluster.connect('alice', cluster.node('node-2'));
     const session = await cluster.connect(bob);
     await watch(watcher, bob);
-    await waitFor(() => told(watcher, bob).some((one) => one.logged), 'the home to have said how things stand');
+    await waitFor(
+      () => told(watcher, bob).some((one) => one.logged),
+      'the home to have said how things stand',
+    );
     redis.freeze();
     session.socket.close(1000);
     await waitFor(async () => {
