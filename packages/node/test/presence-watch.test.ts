@@ -15,7 +15,7 @@ describe('a client that watches a user', () => {
     const watchers = await Promise.all(nodesOf(cluster).map((node) => cluster.connect('alice', node)));
     for (const watcher of watchers) {
       await watch(watcher, bob);
-      expect(told(watcher, bob)[0]).toEqual({ online: false, logged: false });
+      expect(told(watcher, bob)[0]?.online).toBe(false);
     }
     const guest = await cluster.connect(bob, cluster.node('node-1'));
     for (const watcher of watchers)
@@ -56,6 +56,17 @@ describe('a client that watches a user', () => {
     );
   });
 
+  it('away from the home has what is said first in its place, behind joined and without reading it', async () => {
+    await using cluster = await sure(await TestCluster.start(2, ENV));
+    const bob = cluster.userOn('node-1');
+    await cluster.connect(bob);
+    const watcher = await cluster.connect('alice', cluster.node('node-2'));
+    const position = await watch(watcher, bob);
+    await waitFor(() => told(watcher, bob).some(({ logged }) => logged), 'the home to have said it', 1_000);
+    const [first] = watcher.all('message').filter((message) => message.position);
+    expect(first?.previous).toEqual(position);
+  });
+
   it('hears nothing of a reconnect', async () => {
     await using cluster = await sure(
       await TestCluster.start(2, { ...ENV, RINGWAY_PRESENCE_DEBOUNCE: '3000' }),
@@ -64,7 +75,12 @@ describe('a client that watches a user', () => {
     const watcher = await cluster.connect('alice', cluster.node('node-2'));
     let session = await cluster.connect(bob);
     await watch(watcher, bob);
-    await waitFor(() => told(watcher, bob).some(({ logged }) => logged), 'the state to be published');
+    await waitFor(() => told(watcher, bob).length === 2, 'the state, and what is published first');
+    expect(
+      told(watcher, bob)
+        .map(({ logged }) => logged)
+        .sort(),
+    ).toEqual([false, true]);
     const before = told(watcher, bob).length;
     for (let i = 0; i < 3; i++) {
       session.socket.terminate();

@@ -141,14 +141,8 @@ export class RingPresence implements Presence {
       return;
     }
     const inner = innerChannel(channel);
-    if (inner === channel) return;
-    if (this.table.isHeld(channel)) {
-      this.joined.add(inner);
-      if (this.isHome(inner)) this.desk.watch(inner);
-    } else {
-      this.joined.delete(inner);
-      this.unwatch(inner);
-    }
+    // not within the call: whoever registers is to be sent what is said now behind the answer to that
+    if (inner !== channel) queueMicrotask(() => this.onWatchers(channel, inner));
   }
 
   /** This node may be home of other channels than before. */
@@ -266,6 +260,17 @@ export class RingPresence implements Presence {
 
   follow(userIds: readonly string[] | undefined, listener: PresenceListener): Following | undefined {
     return this.followers.add(userIds, listener);
+  }
+
+  /** Somebody has joined the `presence:` channel of a user, or left it. */
+  private onWatchers(channel: string, user: string): void {
+    if (this.table.isHeld(channel)) {
+      this.joined.add(user);
+      if (this.isHome(user)) this.desk.watch(user);
+    } else {
+      this.joined.delete(user);
+      this.unwatch(user);
+    }
   }
 
   /** In half of the time that whoever asked waits for the home. */
