@@ -136,7 +136,7 @@ describe('a client in Python, made from docs/protocol.md alone', () => {
     await bob.hears('here I am');
     way?.heal();
     expect(pia.heard.slice(0, 4)).toEqual(['before', 1, 2, 3]);
-    expect(pia.all('resumed')).toHaveLength(1);
+    expect(pia.all('resumed').filter(({ channel }) => channel === `user:${user}`)).toHaveLength(1);
     expect(pia.all('gap')).toEqual([]);
   });
 

@@ -55,8 +55,12 @@ export type {
 export {
   type DrainAnswer,
   type DrainCause,
+  type GroupMember,
+  type GroupMembers,
   type GroupPresence,
   HTTP,
+  memberPath,
+  membersPath,
   type OwnerAnswer,
   type PresenceState,
   type Problem,
@@ -68,6 +72,7 @@ export {
   type SessionInfo,
   type StreamedState,
   socketUrlHead,
+  type UserGroups,
   type UserPresence,
 } from './http.ts';
 export { type Position, samePosition } from './position.ts';

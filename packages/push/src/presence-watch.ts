@@ -1,10 +1,11 @@
 import { type PresenceState, type StreamedState, userChannel } from '@ringway/protocol';
 import { ClosedError, PushError } from './errors.ts';
+import { checkedUser } from './groups.ts';
 import type { Homes } from './homes.ts';
 import { MemberStream } from './member-stream.ts';
 import { duration } from './options.ts';
 import type { NodeTokens, PushMember, PushRing } from './port.ts';
-import { checkUser, type PresenceCalls } from './presence.ts';
+import type { PresenceCalls } from './presence.ts';
 import type { Transport } from './transport.ts';
 
 export interface PresenceWatchOptions {
@@ -80,7 +81,7 @@ export class PresenceWatcher implements PresenceWatch {
   /** @throws PushError */
   constructor(init: PresenceWatcherInit) {
     const { users, debounceMs = 5_000 } = init;
-    for (const userId of users ?? []) checkUser(userId);
+    for (const userId of users ?? []) checkedUser(userId);
     this.#init = init;
     this.#debounceMs = duration('debounceMs', debounceMs);
     this.#users = users && new Set(users);

@@ -1,13 +1,6 @@
-import {
-  type GroupPresence,
-  groupChannel,
-  HTTP,
-  isChannel,
-  isUserId,
-  type UserPresence,
-  userChannel,
-} from '@ringway/protocol';
-import { InvalidRequestError, PushError } from './errors.ts';
+import { type GroupPresence, HTTP, type UserPresence, userChannel } from '@ringway/protocol';
+import { PushError } from './errors.ts';
+import { checkedUser, checkGroup } from './groups.ts';
 import type { Homes } from './homes.ts';
 import type { Requests } from './requests.ts';
 
@@ -26,7 +19,7 @@ export class PresenceCalls {
 
   /** One answer for each user, in order. @throws PushError (as a rejection) */
   async users(userIds: readonly string[], debounced = false): Promise<UserPresence[]> {
-    for (const userId of userIds) checkUser(userId);
+    for (const userId of userIds) checkedUser(userId);
     const answers = new Array<UserPresence>(userIds.length);
     await Promise.all(
       this.#byHome(userIds).map(async (indexes) => {
@@ -34,7 +27,7 @@ export class PresenceCalls {
         const body = JSON.stringify({ users, debounced });
         // whoever is asked in the home's place knows whom to ask
         const channel = userChannel(users[0] as string);
-        const answer = await this.#requests.ask(channel, { method: 'POST', path: HTTP.presence, body });
+        const answer = await this.#requests.ask('POST', channel, HTTP.presence, body);
         for (const [i, one] of (answer as { users: UserPresence[] }).users.entries())
           answers[indexes[i] as number] = one;
       }),
@@ -43,11 +36,9 @@ export class PresenceCalls {
   }
 
   async group(name: string): Promise<GroupPresence> {
-    const channel = groupChannel(name);
-    if (!isChannel(channel))
-      throw new InvalidRequestError('bad_request', 'group: expected a name of 1 to 256 bytes of UTF-8');
+    const channel = checkGroup(name);
     const path = `${HTTP.presence}?group=${encodeURIComponent(name)}`;
-    return (await this.#requests.ask(channel, { method: 'GET', path })) as GroupPresence;
+    return (await this.#requests.ask('GET', channel, path)) as GroupPresence;
   }
 
   #byHome(userIds: readonly string[]): number[][] {
@@ -66,12 +57,4 @@ export class PresenceCalls {
     }
     return lists;
   }
-}
-
-export function checkUser(userId: string): void {
-  if (isUserId(userId)) return;
-  throw new InvalidRequestError(
-    'invalid_user_id',
-    `not a user id: ${JSON.stringify(userId)}; expected 1 to 256 bytes of UTF-8`,
-  );
 }

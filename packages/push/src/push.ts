@@ -12,12 +12,13 @@ import {
 import { hmacSigner } from '@ringway/service';
 import { Delivery } from './delivery.ts';
 import { ClosedError, InvalidRequestError, OptionError, PushError } from './errors.ts';
+import { checkedUser, Groups } from './groups.ts';
 import { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
 import { MintedTokens } from './minted-tokens.ts';
 import { duration, type PushOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { issuesTokens, type NodeTokens, type RingSource } from './port.ts';
-import { checkUser, PresenceCalls } from './presence.ts';
+import { PresenceCalls } from './presence.ts';
 import {
   type PresenceChange,
   type PresenceWatch,
@@ -61,6 +62,7 @@ export class RingwayPush {
   readonly #requests: Requests;
   readonly #presence: PresenceCalls;
   readonly #watches = new Set<PresenceWatcher>();
+  readonly #groups: Groups;
   readonly #lanes = new Lanes<Publication>();
   readonly #pending = new Set<Publication>();
   #flushing = false;
@@ -95,6 +97,15 @@ export class RingwayPush {
       random,
       done: (channel) => this.#done(channel),
     });
+    this.#requests = new Requests({
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      timeoutMs: resolved.timeoutMs,
+      attemptTimeoutMs,
+      random,
+    });
+    this.#groups = new Groups(this.#requests);
     source.start({
       transport: this.#transport,
       cluster,
@@ -124,8 +135,8 @@ export class RingwayPush {
 
   /** The user's sessions, as the home tells them. @throws PushError (as a rejection) */
   async sessions(userId: string): Promise<readonly SessionInfo[]> {
-    const body = (await this.#ask('GET', userId, '')) as { readonly sessions: readonly SessionInfo[] };
-    return body.sessions;
+    const body = await this.#ask('GET', userId, '');
+    return (body as { readonly sessions: readonly SessionInfo[] }).sessions;
   }
 
   /**
@@ -176,6 +187,30 @@ export class RingwayPush {
         return watch.close();
       },
     };
+  }
+
+  /**
+   * Puts the user into the group (named without `group:`): all its sessions, those that come later too, until it is taken
+   * out. May be repeated.
+   * @throws PushError (as a rejection)
+   */
+  async addToGroup(group: string, userId: string): Promise<void> {
+    await this.#groups.change('PUT', group, userId);
+  }
+
+  /** Ends that, and takes all sessions of the user out of the group, however they came to be in. May be repeated. */
+  async removeFromGroup(group: string, userId: string): Promise<void> {
+    await this.#groups.change('DELETE', group, userId);
+  }
+
+  /** Whom backends have put into the group, in the order of their ids' bytes. @throws PushError (as a rejection) */
+  async groupMembers(group: string): Promise<readonly string[]> {
+    return this.#groups.members(group);
+  }
+
+  /** The groups that backends have put the user in, by name. @throws PushError (as a rejection) */
+  async groupsOf(userId: string): Promise<readonly string[]> {
+    return this.#groups.of(userId);
   }
 
   /** Resolves when the ring has been read. @throws PushError (as a rejection) why it was not, when the time is up */
@@ -250,11 +285,14 @@ export class RingwayPush {
     this.#flushSoon();
   }
 
-  /** A request about one user to its home; safe to repeat. */
+  /** About the sessions of one user, to its home. */
   async #ask(method: 'GET' | 'DELETE', userId: string, query: string): Promise<unknown> {
-    checkUser(userId);
-    const path = `${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`;
-    return this.#requests.ask(userChannel(userId), { method, path });
+    const channel = checkedUser(userId);
+    return this.#requests.ask(
+      method,
+      channel,
+      `${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`,
+    );
   }
 }
 

@@ -274,7 +274,7 @@ describe('a watch of presence', () => {
     await bench.watch().ready;
     a.refusal = undefined;
     await bench.until(() => bench.of('alice') === '+', 'the stream to be opened after all');
-    expect(() => bench.watch([''])).toThrow(/user id/);
+    expect(() => bench.watch([''])).toThrow(/userId/);
     await bench.push.close();
     expect(() => bench.watch()).toThrow(/closed/);
   });

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { HTTP } from '@ringway/protocol';
+import { HTTP, MAX_NAME_BYTES } from '@ringway/protocol';
 import type { Logger, TlsMaterial } from '@ringway/service';
 import fastify, {
   type FastifyError,
@@ -11,6 +11,7 @@ import fastify, {
 import { HttpProblem, problemOf } from './problem.ts';
 import { refuse } from './refuse.ts';
 import { type DrainRoutesOptions, drainRoutes } from './routes/drain.ts';
+import { type GroupRoutesOptions, groupRoutes } from './routes/groups.ts';
 import { type HealthRoutesOptions, healthRoutes } from './routes/health.ts';
 import { type PresenceRoutesOptions, presenceRoutes } from './routes/presence.ts';
 import { type PublishRoutesOptions, publishRoutes } from './routes/publish.ts';
@@ -21,7 +22,8 @@ export interface InternalAppOptions
     PublishRoutesOptions,
     SessionRoutesOptions,
     PresenceRoutesOptions,
-    DrainRoutesOptions {
+    DrainRoutesOptions,
+    GroupRoutesOptions {
   readonly tls: TlsMaterial | undefined;
   readonly bodyBytes: number;
   readonly headerTimeoutMs: number;
@@ -48,6 +50,8 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
     bodyLimit: options.bodyBytes,
     forceCloseConnections: true,
     requestTimeout: 30_000,
+    // a user id or the name of a group, each of its bytes as %XX
+    routerOptions: { maxParamLength: 3 * MAX_NAME_BYTES },
     // what fails before a route is found, such as a path that cannot be unescaped
     frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
       sendProblem(options.logger, reply, error);
@@ -74,6 +78,7 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
   publishRoutes(app, options);
   sessionRoutes(app, options);
   presenceRoutes(app, options);
+  groupRoutes(app, options);
   drainRoutes(app, options);
   return app;
 }

@@ -79,7 +79,6 @@ function readOrder(text: string, maxUsers: number): PublishOrder | BadOrder {
     if (kind === undefined) return bad('invalid_channel', ERRORS.invalid_channel.means, id);
     if (kind === 'presence')
       return bad('invalid_channel', 'nobody publishes to presence: the cluster says who is there', id);
-    if (kind === 'all') return bad('invalid_channel', 'the channel all is not served yet', id);
     return { ...order, channels: [channel], users: undefined };
   }
   const users = usersOf(to);

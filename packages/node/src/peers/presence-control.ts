@@ -24,13 +24,13 @@ export type PresenceControl =
   /** One item for each channel, in order. */
   | { readonly t: 'presences'; readonly correlation: number; readonly items: readonly PresenceItem[] }
   /** Whose sessions are in a channel: asked of its home, and by the home of its holders. */
-  | { readonly t: 'members'; readonly correlation: number; readonly channel: string }
+  | { readonly t: 'occupants'; readonly correlation: number; readonly channel: string }
   /**
    * `users`: at most 10,000; `more`: there are more than those. `missing`: holders that did not answer in time. A code: the
    * one that was asked is not the home.
    */
   | {
-      readonly t: 'membersAre';
+      readonly t: 'occupantsAre';
       readonly correlation: number;
       readonly sessions: number;
       readonly users: readonly string[];

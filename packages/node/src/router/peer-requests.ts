@@ -153,7 +153,8 @@ export class PeerRequests {
         return;
       }
       case 'sessions':
-        this.context.home.setSessions(from, control.channel, control.sessions, control.since);
+        if (control.sessions === 0 && !control.kept) this.context.home.withdraw(from, control.channel);
+        else this.context.home.setSessions(from, control.channel, control.sessions, control.since);
         return;
       case 'standby':
         for (const item of control.items) {

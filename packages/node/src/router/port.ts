@@ -60,7 +60,7 @@ export interface Subscriber {
 }
 
 /** When the first of some sessions began. */
-export function earliest(subscribers: readonly Subscriber[]): number | undefined {
+export function earliest(subscribers: Iterable<Subscriber>): number | undefined {
   let since: number | undefined;
   for (const one of subscribers) if (since === undefined || one.since < since) since = one.since;
   return since;
@@ -69,7 +69,7 @@ export function earliest(subscribers: readonly Subscriber[]): number | undefined
 /** What a router asks of the node that it serves: the local sessions. */
 export interface LocalChannels {
   /**
-   * Hands a message to the channel's local sessions; returns how many. Ignored where the channel has none. `ordered`
+   * Hands a message to the channel's local sessions; returns how many. Ignored where the channel is not held. `ordered`
    * says whether this node's own log gave the message its place.
    */
   deliver(channel: string, delivery: Delivery, ordered: 'here' | 'elsewhere'): number;
@@ -88,8 +88,8 @@ export interface LocalChannels {
   /** Ends the local sessions of the channel's user. */
   kick(channel: string, banSeconds: number): void;
   /** The channel's local sessions, those that wait for the home too. */
-  subscribersOf(channel: string): readonly Subscriber[];
-  /** The channels that have local sessions, with their position once known. */
+  subscribersOf(channel: string): Iterable<Subscriber>;
+  /** The channels that are subscribed here, with their position once known. */
   held(): Iterable<{
     readonly channel: string;
     readonly point: number;
@@ -117,7 +117,8 @@ export interface SubscribeAnswer {
  * - A router that stores nothing numbers the messages of a channel as they come to this node, in an epoch that begins with
  *   the subscription and with every break. `history` finds nothing then, but where the channel is: who missed something is
  *   told a gap.
- * - The node subscribes a channel once, for however many sessions; `resubscribe` tells how many there are now.
+ * - The node subscribes a channel once, for however many sessions, which may be none; `resubscribe` says how many there
+ *   are now, and costs nothing where that has not changed.
  */
 export interface Router {
   publish(publication: Publication): void;

@@ -24,7 +24,7 @@ export function tellState(presence: Presence, session: Session, channel: LocalCh
 function ask(presence: Presence, session: Session, channel: LocalChannel, id: string): void {
   const userId = userOf(innerChannel(channel.name)) ?? '';
   presence.ask([userId], { debounced: true }, ([answer]) => {
-    const isWanted = session.state !== 'closed' && channel.sessions.includes(session);
+    const isWanted = session.state !== 'closed' && channel.has(session);
     if (isWanted && (!answer || answer.error)) {
       setTimeout(() => ask(presence, session, channel, id), AGAIN_MS).unref();
       return;

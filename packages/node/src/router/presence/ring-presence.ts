@@ -20,9 +20,9 @@ import { Announcements } from './announcements.ts';
 import { Desk } from './desk.ts';
 import { Followers } from './followers.ts';
 import { Inquiry } from './inquiry.ts';
-import { type Members, MembersOf } from './members.ts';
 import { presenceMetrics } from './metrics.ts';
 import { Newness } from './newness.ts';
+import { type Occupants, OccupantsOf } from './occupants.ts';
 import { Pending } from './pending.ts';
 import type { Following, Presence, PresenceListener } from './port.ts';
 import { PresenceTable } from './table.ts';
@@ -52,7 +52,7 @@ const UNSURE = Object.freeze({
   code: 'unavailable',
   message: 'the user’s home has become that just now, and does not know yet',
 });
-const NO_MEMBERS: Members = Object.freeze({ sessions: 0, users: [], more: false, missing: [] });
+const NO_OCCUPANTS: Occupants = Object.freeze({ sessions: 0, users: [], more: false, missing: [] });
 
 /**
  * Presence over the ring: a user's home knows who holds sessions of the user, and says so to those who ask, to clients in the
@@ -62,8 +62,8 @@ export class RingPresence implements Presence {
   private readonly options: RingPresenceOptions;
   private readonly inquiry: Inquiry;
   private readonly asked: Pending<Outbound, readonly PresenceItem[]>;
-  private readonly askedMembers: Pending<Outbound, Members | undefined>;
-  private readonly askedHolders: Pending<Holder, Members>;
+  private readonly askedHomes: Pending<Outbound, Occupants | undefined>;
+  private readonly askedHolders: Pending<Holder, Occupants>;
   private readonly announcements: Announcements;
   /** User channels whose `presence:` channel somebody has joined as far as this node knows, home or not. */
   private readonly joined = new Set<string>();
@@ -75,7 +75,7 @@ export class RingPresence implements Presence {
   private table!: PresenceTable;
   private desk!: Desk;
   private followers!: Followers;
-  private membersOf!: MembersOf;
+  private occupantsOf!: OccupantsOf;
 
   constructor(options: RingPresenceOptions) {
     const { placement, peers, homeTimeoutMs, nextCorrelation, incarnation, now } = options;
@@ -84,7 +84,7 @@ export class RingPresence implements Presence {
     // in less time than whoever asks by HTTP may wait, so that what is known comes, and what is not is named
     this.inquiry = new Inquiry({ placement, peers, now, patienceMs: homeTimeoutMs / 2 });
     this.asked = new Pending(nextCorrelation);
-    this.askedMembers = new Pending(nextCorrelation);
+    this.askedHomes = new Pending(nextCorrelation);
     this.askedHolders = new Pending(nextCorrelation);
     this.announcements = new Announcements({
       idPrefix: `${incarnation}.`,
@@ -112,12 +112,12 @@ export class RingPresence implements Presence {
     });
     const isHome = (channel: string): boolean => this.isHome(channel);
     this.followers = new Followers({ table, isHome, debounceMs, most: maxStreams, now });
-    this.membersOf = new MembersOf(home, local, this.askedHolders);
+    this.occupantsOf = new OccupantsOf(home, local, this.askedHolders);
   }
 
   stop(): void {
     this.followers?.end();
-    for (const pending of [this.asked, this.askedMembers, this.askedHolders])
+    for (const pending of [this.asked, this.askedHomes, this.askedHolders])
       pending.expire(Number.POSITIVE_INFINITY);
     this.inquiry.stop();
   }
@@ -158,13 +158,13 @@ export class RingPresence implements Presence {
     this.desk.sweep();
     this.followers.desk.sweep();
     this.announcements.sweep();
-    for (const pending of [this.asked, this.askedMembers, this.askedHolders]) pending.expire(now);
+    for (const pending of [this.asked, this.askedHomes, this.askedHolders]) pending.expire(now);
     this.inquiry.sweep();
   }
 
   onLinkDown(link: Outbound): void {
     this.asked.onLinkDown(link);
-    this.askedMembers.onLinkDown(link);
+    this.askedHomes.onLinkDown(link);
   }
 
   onHolderDown(link: Inbound): void {
@@ -182,14 +182,14 @@ export class RingPresence implements Presence {
         from.send(encodeControl({ t: 'presences', correlation, items }));
         return;
       }
-      case 'members': {
+      case 'occupants': {
         const { correlation, channel } = control;
-        const answer = (members: Members, code?: 'unavailable'): void =>
-          from.send(encodeControl({ t: 'membersAre', correlation, ...members, ...(code ? { code } : {}) }));
-        if (!this.isHome(channel)) return answer(NO_MEMBERS, 'unavailable');
-        return this.membersOf.everywhere(channel, this.holdersDeadline, answer);
+        const answer = (members: Occupants, code?: 'unavailable'): void =>
+          from.send(encodeControl({ t: 'occupantsAre', correlation, ...members, ...(code ? { code } : {}) }));
+        if (!this.isHome(channel)) return answer(NO_OCCUPANTS, 'unavailable');
+        return this.occupantsOf.everywhere(channel, this.holdersDeadline, answer);
       }
-      case 'membersAre':
+      case 'occupantsAre':
         this.askedHolders.answered(from, control.correlation, control);
         return;
       default:
@@ -203,13 +203,13 @@ export class RingPresence implements Presence {
       case 'presences':
         this.asked.answered(from, control.correlation, control.items);
         return;
-      case 'members': {
+      case 'occupants': {
         const { correlation, channel } = control;
-        from.send(encodeControl({ t: 'membersAre', correlation, ...this.membersOf.here(channel) }));
+        from.send(encodeControl({ t: 'occupantsAre', correlation, ...this.occupantsOf.here(channel) }));
         return;
       }
-      case 'membersAre':
-        this.askedMembers.answered(from, control.correlation, control.code ? undefined : control);
+      case 'occupantsAre':
+        this.askedHomes.answered(from, control.correlation, control.code ? undefined : control);
         return;
       default:
       // of a later version, or not for this side
@@ -238,14 +238,14 @@ export class RingPresence implements Presence {
   }
 
   members(group: string, done: (answer: GroupPresence | undefined) => void): void {
-    this.inquiry.ask<Members>(
+    this.inquiry.ask<Occupants>(
       [groupChannel(group)],
       {
-        here: (channel, answer) => this.membersOf.everywhere(channel, this.holdersDeadline, answer),
+        here: (channel, answer) => this.occupantsOf.everywhere(channel, this.holdersDeadline, answer),
         there: (link, [channel = ''], deadline, answer) => {
           const record = (correlation: number): string =>
-            encodeControl({ t: 'members', correlation, channel });
-          this.askedMembers.ask(link, record, deadline, (members) => answer([members]));
+            encodeControl({ t: 'occupants', correlation, channel });
+          this.askedHomes.ask(link, record, deadline, (members) => answer([members]));
         },
       },
       ([members]) => {

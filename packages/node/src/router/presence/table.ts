@@ -16,14 +16,14 @@ export class PresenceTable {
   }
 
   present(channel: string): boolean {
-    if (this.standing(channel).length > 0) return true;
+    for (const { state } of this.local.subscribersOf(channel)) if (state === 'open') return true;
     for (const _ of this.home.holdersOf(channel)) return true;
     return false;
   }
 
   /** Whether anybody, here or elsewhere, has joined the channel or is about to. */
   isHeld(channel: string): boolean {
-    if (this.local.subscribersOf(channel).length > 0) return true;
+    for (const _ of this.local.subscribersOf(channel)) return true;
     for (const _ of this.home.holdersOf(channel)) return true;
     return false;
   }
@@ -63,6 +63,6 @@ export class PresenceTable {
   }
 
   private standing(channel: string): readonly Subscriber[] {
-    return this.local.subscribersOf(channel).filter(({ state }) => state === 'open');
+    return [...this.local.subscribersOf(channel)].filter(({ state }) => state === 'open');
   }
 }
