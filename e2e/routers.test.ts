@@ -111,16 +111,18 @@ for (const router of ['directory', 'broadcast']) {
 }
 
 describe('a mixed cluster', () => {
-  it('refuses a node with another router or another log, before it is in the ring, and says why', async () => {
+  it('refuses a node with another router, another log or groups elsewhere, before it is in the ring, and says why', async () => {
     await using ca = await createTestCa();
     const nodeEnv = { RINGWAY_REDIS_URL: redis.url };
     await using cluster = await startCluster({ nodes: 1, nodeEnv, ca, internalTls: true });
-    for (const other of [env('broadcast', 'memory'), env('directory', 'memory'), env('ring')]) {
+    const without = { ...env('ring', 'memory'), RINGWAY_REDIS_URL: undefined };
+    for (const other of [env('broadcast', 'memory'), env('directory', 'memory'), env('ring'), without]) {
       await expect(cluster.addNode(other)).rejects.toThrow();
       const refused = cluster.nodes.at(-1);
       expect(refused?.running).toBe(false);
       expect(refused?.output).toContain(
-        `node-1 runs with RINGWAY_ROUTER=ring and RINGWAY_LOG=memory, this node is set to RINGWAY_ROUTER=${other.RINGWAY_ROUTER} and RINGWAY_LOG=${other.RINGWAY_LOG}`,
+        'node-1 runs with RINGWAY_ROUTER=ring, RINGWAY_LOG=memory and a RINGWAY_REDIS_URL, this node is set to ' +
+          `RINGWAY_ROUTER=${other.RINGWAY_ROUTER}, RINGWAY_LOG=${other.RINGWAY_LOG} and ${other.RINGWAY_REDIS_URL ? 'a' : 'no'} RINGWAY_REDIS_URL`,
       );
       expect(await cluster.ringMembers()).toEqual(['node-1']);
     }

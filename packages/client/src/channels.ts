@@ -106,8 +106,10 @@ export class Channels {
     return result.promise;
   }
 
+  /** Also a group that nobody has asked for, and that a backend has put us in. */
   leave(channel: string, why: 'left' | 'timeout' = 'left'): void {
-    if (!this.#members.has(channel)) return;
+    const isUnasked = channel.startsWith('group:') && this.#positions.get(channel) !== undefined;
+    if (!this.#members.has(channel) && !isUnasked) return;
     this.#drop(channel, new JoinRefusedError(channel, why));
     if (this.#port.send({ type: 'leave', channel })) this.#leaving.add(channel);
   }
@@ -126,8 +128,10 @@ export class Channels {
 
   /** The answer to a leave, or the node's own doing. Where we have asked to join again since, that answer is to come. */
   left(channel: string): void {
-    if (!this.#leaving.delete(channel) && this.#members.get(channel)?.joined) {
+    const member = this.#members.get(channel);
+    if (!this.#leaving.delete(channel) && (!member || member.joined)) {
       this.#drop(channel, new JoinRefusedError(channel, 'left'));
+      this.#checkCaughtUp();
     }
   }
 

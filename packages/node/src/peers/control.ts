@@ -1,4 +1,5 @@
 import type { ErrorCode, Position } from '@ringway/protocol';
+import type { MembershipEntry } from '../groups/membership-table.ts';
 
 /** What became of one channel of a list. */
 export interface ListOutcome {
@@ -103,4 +104,18 @@ export type Control =
       readonly channel: string;
       readonly banSeconds: number;
       readonly forwarded: boolean;
+    }
+  /** A user was put into a group, or taken out, as the stamp says. Answered once the receiver has it, with the stamp that counts there. */
+  | ({ readonly t: 'member'; readonly correlation: number } & MembershipEntry)
+  | { readonly t: 'membered'; readonly correlation: number; readonly stamp: number }
+  /** Whether the receiver has the same memberships. Told are the digests of its buckets, where it has not. */
+  | { readonly t: 'rosterAsk'; readonly correlation: number; readonly digest: string }
+  | { readonly t: 'rosterTold'; readonly correlation: number; readonly digests?: readonly number[] }
+  /** What the receiver knows in a bucket; comes in pages. */
+  | { readonly t: 'rosterRead'; readonly correlation: number; readonly bucket: number }
+  | {
+      readonly t: 'rosterPage';
+      readonly correlation: number;
+      readonly entries: readonly MembershipEntry[];
+      readonly more: boolean;
     };

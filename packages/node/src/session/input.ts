@@ -12,8 +12,8 @@ import {
   type TicketClaims,
   userChannel,
 } from '@ringway/protocol';
+import type { Members } from '../groups/members.ts';
 import type { Everyone } from '../hub/everyone.ts';
-import type { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Outcome, Router } from '../router/port.ts';
 import { jsonFromWire, requote, unquote } from '../text.ts';
@@ -32,7 +32,7 @@ const MAX_REPLAYS = 4;
 /** What the reader of frames needs of its node. */
 export interface InputOptions {
   readonly host: SessionHost;
-  readonly hub: Hub;
+  readonly members: Pick<Members, 'holds' | 'ownOf' | 'join' | 'leave'>;
   readonly everyone: Pick<Everyone, 'channel'>;
   readonly router: Router;
   /** Prefix of the ids that this node gives to messages without one; unique over all starts of all nodes. */
@@ -198,39 +198,25 @@ export class Input {
     if (name === CHANNEL_ALL) return this.joinAll(session);
     if (channelKind(name) !== 'group')
       return this.refuse(session, 'invalid_channel', 'only groups can be joined', undefined, name);
-    if (!allows(session.cap.join, name)) {
-      return this.refuse(
-        session,
-        'forbidden',
-        `joining ${name} is not allowed to this session`,
-        undefined,
-        name,
-      );
-    }
-    const joined = ({ position }: LocalChannel): void => {
-      if (position) session.send(joinedFrame(name, position));
-    };
     const present = session.channels.find((channel) => channel.name === name);
-    if (present) return joined(present);
-    if (session.channels.length > options.maxGroups) {
-      return this.refuse(
-        session,
-        'forbidden',
-        `at most ${options.maxGroups} groups a session`,
-        undefined,
-        name,
-      );
+    if (present) {
+      const { position } = present;
+      if (position) session.send(joinedFrame(name, position));
+      return;
     }
-    const subscribed = options.hub.subscribe(name, {
-      session,
-      joined,
-      failed: () => {
-        const at = session.channels.findIndex((channel) => channel.name === name);
-        if (at > 0) session.channels.splice(at, 1);
-        session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name }));
-      },
-    });
-    session.channels.push(subscribed);
+    const { members, maxGroups } = options;
+    if (!members.holds(session.userId, name)) {
+      if (!allows(session.cap.join, name)) {
+        const message = `joining ${name} is not allowed to this session`;
+        return this.refuse(session, 'forbidden', message, undefined, name);
+      }
+      if (session.channels.length > maxGroups && members.ownOf(session) >= maxGroups)
+        return this.refuse(session, 'forbidden', `at most ${maxGroups} groups a session`, undefined, name);
+    }
+    session.declined?.delete(name);
+    members.join(session, name, () =>
+      session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name })),
+    );
   }
 
   /** Every session is in it already, and where the node is, the session is. */
@@ -247,12 +233,12 @@ export class Input {
       const message = 'every session is in the channel all for as long as it lasts';
       return this.refuse(session, 'invalid_channel', message, undefined, name);
     }
-    const at = session.channels.findIndex((channel, i) => i > 0 && channel.name === name);
-    if (at > 0) {
-      const [channel] = session.channels.splice(at, 1);
-      if (channel) this.options.hub.unsubscribe(channel, session);
+    const { members } = this.options;
+    if (members.holds(session.userId, name)) {
+      session.declined ??= new Set();
+      session.declined.add(name);
     }
-    session.send(frame({ type: 'left', channel: name }));
+    members.leave(session, name);
   }
 
   private channelField(session: Session): string | undefined {

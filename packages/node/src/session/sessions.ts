@@ -12,6 +12,8 @@ import {
 } from '@ringway/protocol';
 import { every, type Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
+import { Members } from '../groups/members.ts';
+import type { Roster } from '../groups/port.ts';
 import { Everyone } from '../hub/everyone.ts';
 import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
@@ -46,6 +48,7 @@ export interface SessionsOptions {
   readonly settings: NodeSettings;
   readonly router: Router;
   readonly places: Places;
+  readonly roster: Pick<Roster, 'groupsOf'>;
   readonly tickets: Tickets;
   readonly moveTickets: MoveTickets;
   /** Unique over all starts of all nodes. */
@@ -79,6 +82,7 @@ export class Sessions implements SessionHost {
   readonly lagBytes: number;
   readonly flusher = new Flusher();
   readonly hub: Hub;
+  readonly members: Members;
   private readonly everyone: Everyone;
   readonly mover: Mover<Session>;
   readonly now: () => number;
@@ -129,6 +133,7 @@ export class Sessions implements SessionHost {
         this.paused.clear();
       },
     });
+    this.members = new Members({ roster: options.roster, hub: this.hub, byUser: this.byUser });
     this.everyone = new Everyone({
       hub: this.hub,
       router: options.router,
@@ -163,7 +168,7 @@ export class Sessions implements SessionHost {
     });
     this.input = new Input({
       host: this,
-      hub: this.hub,
+      members: this.members,
       everyone: this.everyone,
       router: options.router,
       idPrefix: options.idPrefix,
@@ -216,6 +221,7 @@ export class Sessions implements SessionHost {
 
   stop(): void {
     this.wheel.stop();
+    this.members.stop();
     for (const stop of this.timers) stop();
   }
 
@@ -269,17 +275,21 @@ export class Sessions implements SessionHost {
       session,
       joined: (joined) => {
         if (session.state !== 'joining' || !joined.position) return;
+        // where this node is the home, that is before the subscribing has returned
+        session.channels = [joined];
         session.welcome(joined, joined.position);
         this.everyone.enter(session);
         session.heard();
         session.resume();
         this.mover.arrived(session, claims.avoid ?? [], claims.via === 'move');
+        this.members.arrived(session);
       },
       failed: () => this.close(session, 'unavailable'),
     });
+    if (session.state !== 'joining') return;
     session.channels = [own];
     // nothing is read before the welcome: what the client sends waits in the network
-    if (session.state === 'joining') session.pause();
+    session.pause();
   }
 
   /** A frame came in. */
@@ -358,6 +368,7 @@ export class Sessions implements SessionHost {
     this.wheel.remove(session);
     this.expiry.remove(session);
     this.byUser.remove(session);
+    this.members.ended(session);
     this.everyone.exit(session);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
   }
@@ -378,10 +389,9 @@ export class Sessions implements SessionHost {
     session.send(frame({ type: 'refreshed', ...more }));
     // what the right does not cover any more
     for (const channel of session.channels.slice(1)) {
-      if (allows(claims.cap.join, channel.name)) continue;
-      session.channels = session.channels.filter((other) => other !== channel);
-      this.hub.unsubscribe(channel, session);
-      session.send(frame({ type: 'left', channel: channel.name }));
+      const { name } = channel;
+      if (!allows(claims.cap.join, name) && !this.members.holds(session.userId, name))
+        this.members.leave(session, name);
     }
   }
 
