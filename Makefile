@@ -46,4 +46,4 @@ build: ## the published packages, into packages/*/dist
 	@npm run --silent build
 
 clean: ## remove what was built and installed here
-	rm -rf packages/*/dist .tools node_modules packages/*/node_modules bench/node_modules e2e/node_modules
+	rm -rf packages/*/dist .tools node_modules packages/*/node_modules bench/node_modules e2e/node_modules examples/*/node_modules

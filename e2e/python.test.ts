@@ -26,7 +26,7 @@ const stage = useStage(async () => {
     RINGWAY_PUBLIC_URL: `wss://127.0.0.1:${way.port}`,
   };
   // often enough that who does not answer is found out within a test
-  const nodeEnv = { RINGWAY_PING_INTERVAL: '1s', RINGWAY_PING_TIMEOUT: '500ms' };
+  const nodeEnv = { RINGWAY_PING_INTERVAL: '1s', RINGWAY_PING_TIMEOUT: '1s' };
   return { nodeEnv, envOf: { 'node-1': node1 } };
 });
 
