@@ -100,7 +100,7 @@ describe('presence', () => {
       missing: [],
     });
     await expect(push.presence(['', 'x'])).rejects.toMatchObject({ code: 'invalid_user_id' });
-    await expect(push.groupPresence('')).rejects.toMatchObject({ code: 'bad_request' });
+    await expect(push.groupPresence('')).rejects.toMatchObject({ code: 'invalid_channel' });
   });
 
   it('tells who comes and who goes, to backends and to clients, each change once', async () => {
