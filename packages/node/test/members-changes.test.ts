@@ -107,7 +107,7 @@ describe('while something is under way, a membership', () => {
     const session = arrive();
     await answer();
     let refused = 0;
-    members.join(session, 'group:a', () => refused++);
+    members.join(session, 'group:a', { joined() {}, failed: () => refused++ });
     members.changed('alice', 'a', true);
     router.fail('group:a');
     expect(refused).toBe(1);
