@@ -37,6 +37,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     log,
     tenures,
     homeTimeoutMs: settings.homeTimeout,
+    presence: { debounceMs: settings.presenceDebounce, maxStreams: settings.presenceStreams },
     maxWaitingBytes: settings.peerWaitingBytes,
     now,
     awake: () => vigil.look(),
@@ -51,6 +52,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
   });
   return {
     router,
+    presence: router.presence,
     places: new RingPlaces(router.placement, peers),
     peers,
     get counts() {
@@ -77,6 +79,6 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     abdicate: () => router.abdicate(),
     calm: () => vigil.stop(),
     acceptPeer: (request, socket, head) => peers.accept(request, socket, head),
-    register() {},
+    register: (registry) => router.presence.register(registry),
   };
 }
