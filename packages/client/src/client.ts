@@ -94,14 +94,16 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#outbox = new Outbox(this.#options, (text) => this.#link.send(text));
     this.#channels = new Channels(this.#options, {
       send: (frame) => this.#session !== undefined && this.#send(frame),
-      message: ({ type: _, previous: __, ...message }) => this.emit('message', message),
-      gap: (gap) => this.emit('gap', gap),
+      emit: (name, event) => this.emit(name, event),
     });
     this.#link = new Link({
       ...this.#options,
       dial: (_attempt, signal) => this.#dial(signal),
       afterClose: (close) => this.#afterClose(close),
-      onOpen: () => this.#awaitWelcome(),
+      // the node is there; it may need a while to reach the home of the user's channel
+      onOpen: () => {
+        this.#cancelWelcome = after(clock, 2 * connectTimeoutMs, () => this.#link.drop('no welcome'));
+      },
       onMessage: (data, socket) => this.#receive(data, socket),
       // the token, and each locator with the first token and with a second
       dialTimeoutMs: connectTimeoutMs * (1 + 2 * locator.length),
@@ -154,7 +156,7 @@ export class RingwayClient extends Emitter<ClientEvents> {
     return connecting.promise;
   }
 
-  /** Ends the session and whatever waits for an answer; resolves when the socket is closed. `connect()` begins anew. */
+  /** Ends the session and whatever waits for an answer; resolves when the socket is closed. `connect()` goes on from there. */
   async close(): Promise<void> {
     this.#leaveSession();
     const stopped = this.#link.stop(1000, 'closed');
@@ -210,12 +212,6 @@ export class RingwayClient extends Emitter<ClientEvents> {
     const { url, fallbackUrl } = answer;
     const roundabout = this.#directFailures >= DIRECT_FAILURES ? fallbackUrl : undefined;
     return new this.#options.WebSocket(roundabout ?? url, [SUBPROTOCOL]);
-  }
-
-  #awaitWelcome(): void {
-    const { clock, connectTimeoutMs } = this.#options;
-    // the node is there; it may need a while to reach the home of the user's channel
-    this.#cancelWelcome = after(clock, 2 * connectTimeoutMs, () => this.#link.drop('no welcome'));
   }
 
   /** A session stands on the link's socket. `caughtUp` is called when all that was missed has come. */
