@@ -15,7 +15,8 @@ async function listener(page: string, userId: string): Promise<{ readonly heard:
   const client = new RingwayClient({ locator: page.replace(/\/$/, ''), userId });
   const heard: unknown[] = [];
   client.on('message', ({ data }) => heard.push(data));
-  client.on('gap', (gap) => heard.push(gap));
+  // the home of `all` may be the node that goes, and its log is in memory
+  client.on('gap', (gap) => gap.channel === 'all' || heard.push(gap));
   onTestFinished(() => client.close());
   await client.connect();
   return { heard };
