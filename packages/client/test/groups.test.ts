@@ -80,15 +80,17 @@ test('what was joined outlives the end of a client, what waits for an answer doe
   bench.connect();
   void bench.channels.join(GROUP);
   bench.channels.joined({ type: 'joined', channel: GROUP, position: at(1) });
-  const open = bench.channels.join('group:open');
+  bench.channels.joined({ type: 'joined', channel: 'group:staff', position: at(1) });
+  const open = ['group:open', 'group:staff'].map((channel) => bench.channels.join(channel));
   bench.channels.fail(new ClosedError('over'));
-  await expect(open).rejects.toMatchObject({ code: 'closed' });
+  for (const join of open) await expect(join).rejects.toMatchObject({ code: 'closed' });
+  expect(bench.channels.position('group:staff')).toEqual(at(1));
   bench.disconnect();
   bench.connect();
   expect(bench.sent.splice(0)).toEqual([{ type: 'join', channel: GROUP }]);
   bench.channels.joined({ type: 'joined', channel: GROUP, position: at(3) });
   expect(bench.sent.splice(0)).toEqual([{ type: 'resume', positions: { [GROUP]: at(1) } }]);
-  expect(bench.groups).toEqual([isIn(1)]);
+  expect(bench.groups).toEqual([isIn(1), ['joined', { channel: 'group:staff', position: at(1) }]]);
 });
 
 test('another user is in nothing that the one before had joined', () => {
