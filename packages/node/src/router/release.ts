@@ -26,8 +26,8 @@ export interface ReleaseOptions {
  */
 export class Release {
   private readonly options: ReleaseOptions;
-  /** Until when the word of a peer that has been asked is waited for. */
-  private readonly asked = new Map<Outbound, number>();
+  /** Peers that have been asked: by which question, and until when their word is waited for. */
+  private readonly asked = new Map<Outbound, { readonly correlation: number; until: number }>();
   private readonly askers: { readonly from: Inbound; readonly correlation: number }[] = [];
 
   constructor(options: ReleaseOptions) {
@@ -41,19 +41,21 @@ export class Release {
     let all = settled() && now - lastReadAt() > QUIET_MS;
     for (const link of links()) {
       if (!link.open) continue;
-      let until = this.asked.get(link);
-      if (until === undefined) {
-        until = now + patienceMs;
-        this.asked.set(link, until);
-        link.send(encodeControl({ t: 'release', correlation: nextCorrelation() }));
+      let asked = this.asked.get(link);
+      if (asked === undefined) {
+        asked = { correlation: nextCorrelation(), until: now + patienceMs };
+        this.asked.set(link, asked);
+        link.send(encodeControl({ t: 'release', correlation: asked.correlation }));
       }
-      if (until > now) all = false;
+      if (asked.until > now) all = false;
     }
     return all;
   }
 
-  onReleased(link: Outbound): void {
-    if (this.asked.has(link)) this.asked.set(link, Number.NEGATIVE_INFINITY);
+  /** The answer to an earlier question, asked before this node was back in the ring in between, counts for nothing. */
+  onReleased(link: Outbound, correlation: number): void {
+    const asked = this.asked.get(link);
+    if (asked?.correlation === correlation) asked.until = Number.NEGATIVE_INFINITY;
   }
 
   onLinkDown(link: Outbound): void {

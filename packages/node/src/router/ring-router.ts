@@ -362,7 +362,7 @@ export class RingRouter implements Router, PeerUser {
         this.publishing.onSynced(from, control.correlation);
         return;
       case 'released':
-        this.release.onReleased(from);
+        this.release.onReleased(from, control.correlation);
         return;
       case 'moved':
         this.holding.onMoved(from, control.channel);
