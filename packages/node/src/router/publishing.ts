@@ -45,7 +45,7 @@ export class Publishing {
   private readonly flights = new Flights();
   private readonly barriers = new Barriers();
   private readonly sent = new Unanswered();
-  /** Channels of which a publication came back from a node that it was forwarded to. */
+  /** Channels of which a publication came back from a node that it was forwarded to, and waits. */
   private readonly turnedBack = new Map<string, Outbound>();
   private order = 0;
   private isHeld = false;
@@ -204,6 +204,7 @@ export class Publishing {
     // a peer may wait for the home as long as this node does, and so may whoever it has passed it on to
     this.giveUpSent(now - 2 * this.options.homeTimeoutMs);
     this.barriers.expire(now);
+    this.forgetTurnedBack();
     if (this.waiting.size === 0) return;
     for (const parked of this.waiting.expired(now)) this.fail(parked);
     this.pumpAll();
@@ -319,6 +320,15 @@ export class Publishing {
   private failBehind(refused: Pick<Parked, 'publication' | 'dedupe'>, outcome: Outcome): void {
     if (outcome.kind !== 'failed' || !ERRORS[outcome.code].retryable) return;
     for (const parked of this.waiting.behind(refused)) this.fail(parked);
+  }
+
+  /**
+   * What came back has gone elsewhere meanwhile, or was given up. The node that it came from still remembers the channel, so
+   * that the next one comes back, too, and goes again.
+   */
+  private forgetTurnedBack(): void {
+    for (const channel of this.turnedBack.keys())
+      if (!this.waiting.has(channel) && !this.flights.has(channel)) this.turnedBack.delete(channel);
   }
 
   private fail({ publication, sent }: Parked): void {
