@@ -4,7 +4,7 @@ import type { Inbound } from '../src/peers/inbound.ts';
 import { TurnedBack } from '../src/peers/turned-back.ts';
 import { encodeAnswer, KIND, type PublishRecord } from '../src/peers/wire.ts';
 import type { LocalChannels } from '../src/router/port.ts';
-import { LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
+import { type Asked, LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
 
 const NOBODY: LocalChannels = {
   deliver: () => 0,
@@ -67,7 +67,8 @@ describe('a publication that comes back from the node that it was forwarded to',
     peer.asked.map(({ record }) => `${record.id}${'again' in record && record.again ? ' again' : ''}`);
 
   async function turnBack(): Promise<void> {
-    const { correlation } = home.asked.shift()?.record as PublishRecord;
+    const [{ record }] = home.asked.splice(0) as [Asked];
+    const { correlation } = record;
     home.socket?.say(
       encodeAnswer({ correlation, code: 'not_home', duplicate: false, reached: 0, position: undefined }),
     );

@@ -36,6 +36,8 @@ export interface RedisLogOptions {
   readonly timeoutMs: number;
   /** How Redis lists the connections. */
   readonly name: string;
+  /** How often it is looked whether Redis may drop what it has acknowledged, in milliseconds; 30,000 by default. */
+  readonly lookEveryMs?: number;
   readonly ca?: string | undefined;
   readonly logger: Logger;
   readonly hooks: RedisLogHooks;
@@ -68,7 +70,8 @@ export class RedisLog implements SharedLog {
   private candidateCount = 0;
 
   constructor(options: RedisLogOptions) {
-    const { address, bounds, replicas, timeoutMs, name, ca, logger, hooks, random, now } = options;
+    const { address, bounds, replicas, timeoutMs, name, ca, lookEveryMs, logger, hooks, random, now } =
+      options;
     this.options = options;
     const connect = (): RedisConnection =>
       new RedisConnection({
@@ -78,6 +81,7 @@ export class RedisLog implements SharedLog {
         ca,
         logger,
         onUnfit: () => hooks.unfit(),
+        lookEveryMs,
         random,
         now,
       });
