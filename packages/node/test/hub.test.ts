@@ -239,6 +239,38 @@ describe('the hub', () => {
     expect(await got(4)).toEqual([1, 2, 3, 4]);
   });
 
+  it('reads so many holes at once and no more, and all of them in the end', async () => {
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    const got: number[] = [];
+    session.deliver = (_channel, text) => got.push(JSON.parse(text.slice(text.indexOf('{'))).data);
+    const names = Array.from({ length: 200 }, (_, i) => `group:${i}`);
+    const channels = names.map((name) => {
+      const channel = hub.subscribe(name, { session, joined: () => {}, failed: () => {} });
+      router.accept(name, at(0));
+      return channel;
+    });
+    let open = 0;
+    let most = 0;
+    router.log = ({ seq }) => {
+      most = Math.max(most, ++open);
+      return new Promise((resolve) =>
+        setImmediate(() => {
+          open--;
+          resolve(history(at(seq), seq === 0 ? [delivery(1), delivery(2)] : []));
+        }),
+      );
+    };
+    for (const name of names) hub.deliver(name, delivery(2), 'elsewhere');
+    // whose turn has not come, and is not waited for by anyone
+    hub.unsubscribe(channels.at(-1) as LocalChannel, session);
+    expect(hub.reading).toBe(200);
+    await waitFor(() => hub.reading === 0, 'all to be read');
+    expect(most).toBe(32);
+    expect(got).toHaveLength(2 * 199);
+    expect(router.calls.filter((call) => call.startsWith('history'))).toHaveLength(2 * 199);
+  });
+
   it('goes on by itself when a hole could not be read and the stream begins anew elsewhere meanwhile', async () => {
     join();
     let refuse: (error: Error) => void = () => {};

@@ -64,6 +64,7 @@ describe('the memory log', () => {
       start: { epoch: 'e1', seq: 2 },
       messages: [],
       end: { epoch: 'e1', seq: 2 },
+      more: false,
     });
   });
 
