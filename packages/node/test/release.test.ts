@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeControl } from '../src/peers/wire.ts';
+import type { Inbound } from '../src/peers/inbound.ts';
+import { batchHeader, decodeBatch, encodeControl, KIND } from '../src/peers/wire.ts';
 import type { LocalChannels } from '../src/router/port.ts';
 import { HOME_TIMEOUT, LoneRouter, type ScriptedPeer } from './support/scripted-peers.ts';
 
@@ -61,5 +62,27 @@ describe('a node that leaves the ring', () => {
     expect(lone.router.channelsClosed).toBe(false);
     answer(now);
     expect(lone.router.channelsClosed).toBe(true);
+  });
+
+  /** The peer wants to go, too; returns what it is told. */
+  async function ask(): Promise<string[]> {
+    const told: string[] = [];
+    const send = (record: string): void => {
+      const [decoded] = decodeBatch(Buffer.from(batchHeader('c') + record, 'latin1')).records;
+      if (decoded && 'control' in decoded) told.push(decoded.control.t);
+    };
+    const from = { nodeId: 'node-2', incarnation: 'node-2-i1', open: true, send } as unknown as Inbound;
+    lone.router.onRequest(from, { kind: KIND.control, control: { t: 'release', correlation: 1 } });
+    await vi.advanceTimersByTimeAsync(200);
+    return told;
+  }
+
+  it('lets the last one in the ring go, too, which the registry keeps there', async () => {
+    lone.setRing(['node-2'], false);
+    expect(await ask()).toEqual(['released']);
+  });
+
+  it('does not while it is in the ring itself', async () => {
+    expect(await ask()).toEqual([]);
   });
 });

@@ -8,8 +8,11 @@ const QUIET_MS = 300;
 export interface ReleaseOptions {
   readonly links: () => Iterable<Outbound>;
   readonly nextCorrelation: () => number;
-  /** Whether a member is in the ring as this node sees it. */
-  readonly inRing: (nodeId: string) => boolean;
+  /**
+   * Whether a member is in the ring as this node sees it. Not one that is alone there once this node has left as well: a
+   * registry keeps the last one in the ring, and two that go at once would wait for each other.
+   */
+  readonly stays: (nodeId: string) => boolean;
   /** Whether this node has registered what it holds, and has read what lay between. */
   readonly settled: () => boolean;
   /** When somebody last read what this node has kept as a former home. */
@@ -78,7 +81,7 @@ export class Release {
     if (this.askers.length === 0 || !this.options.settled()) return;
     for (const { from, correlation } of this.askers.splice(0)) {
       if (!from.open) continue;
-      if (this.options.inRing(from.nodeId)) this.askers.push({ from, correlation });
+      if (this.options.stays(from.nodeId)) this.askers.push({ from, correlation });
       else from.send(encodeControl({ t: 'released', correlation }));
     }
   }

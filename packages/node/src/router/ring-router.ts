@@ -96,7 +96,7 @@ export class RingRouter implements Router, PeerUser {
     this.release = new Release({
       links: () => peers.links(),
       nextCorrelation: () => this.nextCorrelation(),
-      inRing: (id) => placement.ring.has(id),
+      stays: (id) => placement.ring.has(id) && (placement.ring.size > 1 || placement.ring.has(selfId)),
       settled: () => this.holding.looseCount === 0 && this.local.reading === 0 && this.publishing.idle,
       lastReadAt: () => this.readRequests.lastPastAt,
       patienceMs: homeTimeoutMs,
