@@ -14,7 +14,7 @@ run: ## one locator, three nodes and a page, in one process; needs nothing but n
 test: ## every check: lint, types, unit, e2e, packages, a short round of each bench
 	@scripts/test.sh
 
-setup: ## install what the tests need: packages, Consul, Redis, RabbitMQ, Kafka, Chromium, wrk
+setup: ## install what the tests need: packages, Consul, Redis, RabbitMQ, Kafka, Chromium, wrk, ss
 	@scripts/setup.sh
 
 lint: ## style, formatting and the walls between packages
@@ -38,7 +38,7 @@ chaos: ## processes killed, frozen and parted at random: make chaos SECONDS=600 
 	@npm run --silent chaos -- --seconds "$(SECONDS)" --seed "$(SEED)" --log "$(LOG)" $(CHAOS)
 
 bench: ## the benches, with their peers in the same run
-	@scripts/setup.sh npm consul redis wrk nats
+	@scripts/setup.sh npm consul redis wrk ss nats
 	@npm run --silent bench
 
 build: ## the published packages, into packages/*/dist
@@ -46,4 +46,4 @@ build: ## the published packages, into packages/*/dist
 	@npm run --silent build
 
 clean: ## remove what was built and installed here
-	rm -rf packages/*/dist .tools node_modules packages/*/node_modules bench/node_modules e2e/node_modules
+	rm -rf packages/*/dist .tools node_modules packages/*/node_modules bench/node_modules e2e/node_modules examples/*/node_modules

@@ -125,7 +125,7 @@ async function connect(
     ? asked.authorizations.map((authorization) => ({ authorization }))
     : (await running.seats(count, skip)).map(({ user, url }) => ({ user, url }));
   const lookup = asked && { lookup: asked.lookup };
-  return load.connect({ speech: peer.speech, callers, atOnce: AT_ONCE, pairs: [], ...lookup }, 120_000);
+  return load.connect({ speech: peer.speech, callers, atOnce: AT_ONCE, routes: [], ...lookup }, 120_000);
 }
 
 /** Waits until memory has stood still for a second, at most ten. */

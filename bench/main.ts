@@ -1,13 +1,17 @@
 // One command for all benches: what was measured, then one table of Ringway's figures beside others' of the same run.
-//   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log, connect or fleet
-//   --rounds N   rounds of relay and connect, 3 by default
-//   --nodes N    numbers of nodes of relay, 2, 4 and 8 by default          --peer TEXT  only those with it in their name
+//   --short      one short round, for CI              --only NAME   one part: ring, route, relay, log, routers, connect or fleet
+//   --rounds N   rounds of relay, routers and connect, 3 by default
+//   --nodes N    numbers of nodes of relay and routers, 2, 4 and 8 by default          --peer TEXT  only those with it in their name
 //   --against DIR  another checkout of this repository, installed, whose Ringway is measured as well
+//   --charts DIR   results.json of routers, and charts of it, into DIR; the tables of DIR.md, if there is one, are written anew
+//   --note TEXT    what that page is to say of the run
 // Ends with 1 when a message was lost or doubled, or a part broke; a missed target is told, and no more: whether one is
 // met on a machine that does other things besides says little.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { resultsOf } from './comparison/results.ts';
+import { writeComparison } from './comparison/write.ts';
 import { type ConnectPlan, connectSteps, connectTable, measureConnect } from './connect.ts';
 import {
   type FleetPlan,
@@ -18,16 +22,23 @@ import {
   measureFleet,
 } from './fleet.ts';
 import { hasNats } from './peers/nats.ts';
-import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
+import {
+  ringway,
+  ringwayAnswered,
+  ringwayRedis,
+  ringwayRedisAnswered,
+  ringwayRouters,
+} from './peers/ringway.ts';
+import { routerPeers, routerPeersShort } from './peers/routers.ts';
 import { socketIoStreams } from './peers/socket-io.ts';
 import { measureRelay, type RelayPlan, type RelayRow, relaySteps, relayTable } from './relay.ts';
 import { Broken } from './support/broken.ts';
 import { Progress } from './support/progress.ts';
 import { type Row, rowsTable } from './support/row.ts';
 import { table } from './support/table.ts';
-import { connectTargets, fleetTargets, relayTargets } from './targets.ts';
+import { connectTargets, fleetTargets, relayTargets, routerTargets } from './targets.ts';
 
-const parts = ['ring', 'route', 'relay', 'log', 'connect', 'fleet'] as const;
+const parts = ['ring', 'route', 'relay', 'log', 'routers', 'connect', 'fleet'] as const;
 type Part = (typeof parts)[number];
 
 const { values: flags } = parseArgs({
@@ -38,6 +49,8 @@ const { values: flags } = parseArgs({
     nodes: { type: 'string', multiple: true },
     peer: { type: 'string', multiple: true, default: [] },
     against: { type: 'string', multiple: true, default: [] },
+    charts: { type: 'string' },
+    note: { type: 'string' },
   },
 });
 for (const name of flags.only ?? []) {
@@ -57,6 +70,10 @@ if (nodes?.some((count) => !Number.isInteger(count) || count < 1 || 64 % count >
   process.exit(2);
 }
 const wanted = (part: Part): boolean => flags.only?.includes(part) ?? true;
+if (flags.charts !== undefined && !wanted('routers')) {
+  console.error(`bench: --charts ${flags.charts}: expected the part routers, which they are of`);
+  process.exit(2);
+}
 
 const peers = { only: flags.peer, against: flags.against };
 const relayPlan: RelayPlan = flags.short
@@ -68,6 +85,16 @@ const logPlan: RelayPlan = {
   nodes: [2],
   peers: [socketIoStreams, ringwayRedis, ringwayRedisAnswered],
 };
+/** Ringway's routers beside what others have. */
+const routersPlan: RelayPlan = flags.short
+  ? {
+      ...relayPlan,
+      warmUpMs: 200,
+      measureMs: 300,
+      peers: routerPeersShort,
+      group: { members: 200, nodes: 2 },
+    }
+  : { ...relayPlan, warmUpMs: 3000, peers: routerPeers, group: { members: 1000, nodes: 4 } };
 const connectPlan: ConnectPlan = flags.short
   ? { rounds: 1, connecting: 1000, idle: 2000, ...peers }
   : { rounds, connecting: 5000, idle: 10_000, ...peers };
@@ -80,6 +107,7 @@ const progress = new Progress(
     Number(wanted('route')) +
     (wanted('relay') ? relaySteps(relayPlan) : 0) +
     (wanted('log') ? relaySteps(logPlan) : 0) +
+    (wanted('routers') ? relaySteps(routersPlan) : 0) +
     (wanted('connect') ? connectSteps(connectPlan) : 0) +
     (wanted('fleet') ? fleetSteps(fleetPlan) : 0),
 );
@@ -95,14 +123,18 @@ for (const part of ['ring', 'route'] as const) {
 for (const [part, plan] of [
   ['relay', relayPlan],
   ['log', logPlan],
+  ['routers', routersPlan],
 ] as const) {
   if (!wanted(part)) continue;
   if (part === 'relay' && !hasNats())
     console.error('bench: no NATS server here (scripts/setup.sh nats builds one by Go): left out');
   const measured = await measureRelay(plan, progress, broken);
   console.log(`\n${table(relayTable(measured))}`);
-  rows.push(...relayTargets(measured));
+  rows.push(...relayTargets(measured), ...routerTargets(measured));
   failed ||= measured.some(isWrong);
+  if (part === 'routers' && flags.charts !== undefined) {
+    writeComparison(flags.charts, await resultsOf(measured, plan, flags.note));
+  }
 }
 if (wanted('connect')) {
   const measured = await measureConnect(connectPlan, progress, broken);
@@ -147,6 +179,6 @@ async function runScript(name: string): Promise<Row[]> {
 
 /** Ringway promises that nothing is lost, doubled or disordered while nothing changes; the others count for themselves. */
 function isWrong({ peer, lost, doubled, disordered }: RelayRow): boolean {
-  const ours = [ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered];
+  const ours = [ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered, ...ringwayRouters];
   return ours.some(({ name }) => name === peer) && lost + doubled + disordered > 0;
 }

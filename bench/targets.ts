@@ -2,10 +2,11 @@ import type { ConnectRow } from './connect.ts';
 import type { FleetRow } from './fleet/row.ts';
 import { bareWs } from './peers/bare-ws.ts';
 import { nats } from './peers/nats.ts';
-import { ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
+import { ring, ringway, ringwayAnswered, ringwayRedis, ringwayRedisAnswered } from './peers/ringway.ts';
 import { socketIo, socketIoStreams } from './peers/socket-io.ts';
-import { FULL, PACED, type RelayRow } from './relay.ts';
+import type { RelayRow } from './relay.ts';
 import { atMost, type Row, within } from './support/row.ts';
+import { FULL, oneToOne, PACED } from './workloads.ts';
 
 /** What design.md asks of one-to-one messages, as far as the rows go. */
 export function relayTargets(rows: readonly RelayRow[]): Row[] {
@@ -39,6 +40,35 @@ export function relayTargets(rows: readonly RelayRow[]): Row[] {
         atMost(`one-to-one, ${nodes} nodes, frames between nodes a message (one)`, frames.median, 1, 1),
       );
     }
+  }
+  return targets;
+}
+
+/** What design.md asks of routers, as far as the rows go. */
+export function routerTargets(rows: readonly RelayRow[]): Row[] {
+  const targets: Row[] = [];
+  const [least, most] = [Math.min, Math.max].map((of) => of(...rows.map(({ nodes }) => nodes)));
+  const of = (nodes: number | undefined): RelayRow | undefined =>
+    rows.find(
+      (row) =>
+        row.workload === oneToOne.name && row.peer === ring.name && row.nodes === nodes && row.load === FULL,
+    );
+  const [few, many] = [of(least), of(most)];
+  if (few && many && few !== many) {
+    const between = (what: string): string =>
+      `${ring.name}: ${what} a message, ${most} nodes (${least} nodes)`;
+    const bytes = [many, few].map((row) => row.bytes.between.median) as [number, number];
+    const frames = [many, few].map((row) => row.frames?.median ?? 0) as [number, number];
+    targets.push(within(between('frames between nodes'), ...frames, 0.02));
+    targets.push(within(between('bytes between nodes'), ...bytes, 0.1));
+  }
+  for (const ours of rows.filter((row) => row.workload !== oneToOne.name && row.peer === ring.name)) {
+    const bare = rows.find(
+      (row) => row.workload === ours.workload && row.load === ours.load && row.peer === bareWs.name,
+    );
+    if (!bare) continue;
+    const name = `${ours.workload}, ${ours.load}, CPU us/delivery: ${ours.peer} (${bare.peer})`;
+    targets.push(atMost(name, ours.cpu.median, bare.cpu.median, 1));
   }
   return targets;
 }

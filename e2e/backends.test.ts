@@ -1,5 +1,6 @@
 import type { OwnerAnswer, PublishAnswer } from '@ringway/protocol';
 import { consulSource, locatorSource, type PushOptions, RingwayPush, rawJson } from '@ringway/push';
+import { waitFor } from '@ringway/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { curl, ringway } from './support/run.ts';
 import { useStage } from './support/stage.ts';
@@ -36,6 +37,18 @@ describe('the push SDK', () => {
     expect(alice.messages[0]?.from).toBe('service:billing');
     // one hop: nothing went from node to node
     expect(await relayed()).toBe(before);
+  });
+
+  it('pushes to every session of every node', async () => {
+    const push = backend();
+    const people = await Promise.all(
+      ['node-1', 'node-2', 'node-3'].map((id) => stage().person(stage().userOn(id))),
+    );
+    for (const { client } of people) {
+      await waitFor(() => client.position('all') !== undefined, { message: 'everyone to be in all' });
+    }
+    await push.publish('all', 'closing');
+    await Promise.all(people.map((person) => person.hears('closing')));
   });
 
   it('works by the ring in Consul alone', async () => {

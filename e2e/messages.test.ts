@@ -1,5 +1,7 @@
 import { PublishRefusedError } from '@ringway/client';
+import { waitFor } from '@ringway/testkit';
 import { describe, expect, it } from 'vitest';
+import type { Person } from './support/person.ts';
 import { useStage } from './support/stage.ts';
 
 const stage = useStage();
@@ -55,6 +57,25 @@ describe('messages between users', () => {
     const [alice] = people;
     expect((await alice?.client.publish('group:class-7', 'good morning'))?.reached).toBe(3);
     await Promise.all(people.map((person) => person.hears('good morning')));
+  });
+
+  it('reach everyone by the channel all, unasked, and who was away gets what was missed', async () => {
+    const people = await Promise.all(
+      ['node-1', 'node-2', 'node-3'].map((id) => stage().person(stage().userOn(id))),
+    );
+    const [alice, bob, carol] = people as [Person, Person, Person];
+    const present = (person: Person) => person.client.position('all') !== undefined;
+    await waitFor(() => people.every(present), { message: 'everyone to be in all' });
+    await alice.client.publish('all', 'to everyone');
+    await Promise.all(people.map((person) => person.hears('to everyone')));
+    await carol.leave();
+    await bob.client.publish('all', 'while one is away');
+    await carol.client.connect();
+    await Promise.all(people.map((person) => person.hears('while one is away')));
+    for (const { heard, gaps } of people) {
+      expect(heard).toEqual(['to everyone', 'while one is away']);
+      expect(gaps).toEqual([]);
+    }
   });
 
   it('keep their text, to the last digit of a number that JavaScript cannot hold', async () => {

@@ -3,7 +3,7 @@
 #   npm         packages of the lock file, Node 24 among them       (run, and everything else)
 #   consul      the Consul binary, into .tools/consul               (test)
 #   nats        a NATS server, built by Go into .tools, to be measured against; left out where there is no Go (bench)
-#   redis, rabbitmq, chromium, websockets, wrk   from Debian by apt-get  (test; wrk for the benches)
+#   redis, rabbitmq, chromium, websockets, wrk, ss   from Debian by apt-get  (test; wrk and ss for the benches)
 #   kafka       Kafka from its Maven artifacts, into .tools/kafka, and the mock broker of kcat, from Debian, which stands in
 #               for it without Java 17 and Maven                      (test)
 # Without a PART: all of them but nats.
@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(npm consul redis rabbitmq kafka chromium websockets wrk)
+[ ${#parts[@]} -gt 0 ] || parts=(npm consul redis rabbitmq kafka chromium websockets wrk ss)
 
 wants() {
   local part
@@ -62,6 +62,7 @@ if wants rabbitmq; then compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin
 if wants kafka; then command -v kcat >/dev/null || lacks kcat; fi
 if wants chromium; then [ -x "$chromium" ] || lacks chromium; fi
 if wants wrk; then command -v wrk >/dev/null || lacks wrk; fi
+if wants ss; then command -v ss >/dev/null || lacks iproute2; fi
 # Debian's own Python: another one on PATH does not see Debian's packages.
 if wants websockets; then /usr/bin/python3 -c 'import websockets' 2>/dev/null || lacks python3-websockets; fi
 

@@ -35,23 +35,27 @@ export class Client {
   readonly #events: ClientEvents;
   readonly #answer: Buffer | undefined;
   readonly #user: string;
-  #state: 'upgrading' | 'open' | 'ready' | 'ended' = 'upgrading';
+  readonly #group: string | undefined;
+  #state: 'upgrading' | 'open' | 'joining' | 'ready' | 'ended' = 'upgrading';
   #rest: Buffer | undefined;
   #pieces: Buffer[] = [];
   readonly #nats: NatsReader | undefined;
 
   constructor(
-    { index, url, user }: { readonly index: number; readonly url: string; readonly user: string },
+    { index, url, user, group }: { index: number; url: string; user: string; group: string | undefined },
     speech: Speech,
     events: ClientEvents,
   ) {
     this.index = index;
     this.#user = user;
+    this.#group = group;
     this.#nats = speech.nats && this.#natsReader();
     this.#speech = speech;
     this.#events = events;
     this.#answer = speech.ping && maskedText(speech.ping[1]);
-    const { hostname, port, pathname, search } = new URL(url);
+    const { hostname, port, pathname, search } = new URL(
+      group && !speech.join ? `${url}&group=${group}` : url,
+    );
     this.#socket = connect({
       host: hostname,
       port: Number(port),
@@ -177,7 +181,12 @@ export class Client {
       }
       return this.#events.data(this, bytes, start, end);
     }
-    if (begins(bytes, start, end, speech.ready)) {
+    const ready = this.#state === 'joining' && speech.join ? speech.join[1] : speech.ready;
+    if (begins(bytes, start, end, ready)) {
+      if (this.#state === 'open' && this.#group !== undefined && speech.join) {
+        this.#state = 'joining';
+        return this.send(maskedText(speech.join[0](this.#group)));
+      }
       this.#state = 'ready';
       this.#events.ready(this);
     } else if (speech.refusal !== undefined && begins(bytes, start, end, speech.refusal)) {

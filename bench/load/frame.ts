@@ -5,7 +5,7 @@ export const DATA_BYTES = 128;
 
 /** What the data begins with: by this it is found in whatever frame it comes back in. */
 export const MARK = Buffer.from('"~~#');
-const PAIR_DIGITS = 5;
+const STREAM_DIGITS = 5;
 const SEQUENCE_DIGITS = 9;
 const ID_DIGITS = 14;
 
@@ -16,22 +16,22 @@ export class FrameTemplate {
   readonly #sequenceAt: number;
   readonly #idAt: number;
 
-  constructor(speech: Speech, pair: number, to: string) {
-    const digits = String(pair).padStart(PAIR_DIGITS, '0') + '0'.repeat(SEQUENCE_DIGITS);
+  constructor(speech: Speech, stream: number, to: string) {
+    const digits = String(stream).padStart(STREAM_DIGITS, '0') + '0'.repeat(SEQUENCE_DIGITS);
     const data = `${(MARK.toString() + digits).padEnd(DATA_BYTES - 1, '.')}"`;
     const id = 'i'.repeat(ID_DIGITS);
     const text = speech.frame(to, data, id);
     this.#bytes = maskedText(text);
     this.#payloadAt = this.#bytes.length - Buffer.byteLength(text);
-    this.#sequenceAt = this.#payloadAt + text.indexOf(MARK.toString()) + MARK.length + PAIR_DIGITS;
+    this.#sequenceAt = this.#payloadAt + text.indexOf(MARK.toString()) + MARK.length + STREAM_DIGITS;
     this.#idAt = text.indexOf(id) < 0 ? -1 : this.#payloadAt + text.indexOf(id);
-    if (this.#idAt >= 0) this.#write(this.#idAt, pair, PAIR_DIGITS);
+    if (this.#idAt >= 0) this.#write(this.#idAt, stream, STREAM_DIGITS);
   }
 
   /** The frame of one message; to be copied before the next is made. */
   make(sequence: number): Buffer {
     this.#write(this.#sequenceAt, sequence, SEQUENCE_DIGITS);
-    if (this.#idAt >= 0) this.#write(this.#idAt + PAIR_DIGITS, sequence, SEQUENCE_DIGITS);
+    if (this.#idAt >= 0) this.#write(this.#idAt + STREAM_DIGITS, sequence, SEQUENCE_DIGITS);
     return this.#bytes;
   }
 
@@ -46,13 +46,13 @@ export class FrameTemplate {
   }
 }
 
-/** Pair and sequence that stand at a mark. */
-export function pairAt(bytes: Buffer, mark: number): number {
-  return readDigits(bytes, mark + MARK.length, PAIR_DIGITS);
+/** Stream and sequence that stand at a mark. */
+export function streamAt(bytes: Buffer, mark: number): number {
+  return readDigits(bytes, mark + MARK.length, STREAM_DIGITS);
 }
 
 export function sequenceAt(bytes: Buffer, mark: number): number {
-  return readDigits(bytes, mark + MARK.length + PAIR_DIGITS, SEQUENCE_DIGITS);
+  return readDigits(bytes, mark + MARK.length + STREAM_DIGITS, SEQUENCE_DIGITS);
 }
 
 /** One for all frames, but none of zeros: a server that sees those need not take the mask off. */

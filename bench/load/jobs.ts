@@ -8,6 +8,8 @@ export interface Caller {
   readonly url?: string;
   /** Value of the `authorization` header of the lookup. */
   readonly authorization?: string;
+  /** A group to be in. */
+  readonly group?: string;
 }
 
 /** Opens clients, at most `atOnce` at a time on their way. */
@@ -17,14 +19,21 @@ export interface ConnectJob {
   readonly callers: readonly Caller[];
   readonly lookup?: Lookup;
   readonly atOnce: number;
-  /** Who sends to whom, by place among the callers; and the name of the receiver. */
-  readonly pairs: readonly { readonly from: number; readonly to: number; readonly name: string }[];
+  /** Who sends to whom. */
+  readonly routes: readonly Route[];
 }
+
+/** One who sends, by place among the callers. */
+export type Route =
+  /** To the user of that name. */
+  | { readonly from: number; readonly user: string }
+  /** To the group of that name, of which these are the members that it reaches. */
+  | { readonly from: number; readonly group: string; readonly members: readonly number[] };
 
 /** Sends for a while, counts all and measures the middle of it. */
 export interface SendJob {
   readonly job: 'send';
-  /** Messages that each pair has under way (full load), or messages a second of all pairs together. */
+  /** Messages that each sender has under way (full load), or messages a second of all senders together. */
   readonly load: { readonly window: number } | { readonly perSecond: number };
   readonly warmUpMs: number;
   readonly measureMs: number;
@@ -40,8 +49,9 @@ export interface ConnectResult {
 }
 
 export interface SendResult {
-  /** Since the clients were connected: warm-ups and earlier runs included. */
+  /** Messages since the clients were connected: warm-ups and earlier runs included. */
   readonly sent: number;
+  /** One message is one delivery for each of its receivers; so are what is lost, doubled and disordered. */
   readonly delivered: number;
   readonly lost: number;
   readonly doubled: number;

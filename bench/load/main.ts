@@ -3,21 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMicros } from '../support/proc.ts';
 import { percentile } from '../support/stats.ts';
 import { Client, type ClientEvents } from './client.ts';
-import { FrameTemplate, MARK, pairAt, sequenceAt } from './frame.ts';
+import { FrameTemplate, MARK, sequenceAt, streamAt } from './frame.ts';
 import type { Answer, ConnectJob, ConnectResult, Job, SendJob, SendResult } from './jobs.ts';
 import { LookupConnection } from './lookup.ts';
-import { Pair } from './pairs.ts';
 import { speeches } from './speech.ts';
+import { Crowd, Pair, type Stream } from './streams.ts';
 
-/** How long a run waits for what is still under way when sending is over. */
-const DRAIN_MS = 3000;
+/** How long nothing must have come, when sending is over, for what is missing to count as lost. */
+const SILENCE_MS = 3000;
 const LOOKUPS = 32;
 
 let clients: Client[] = [];
-let pairs: Pair[] = [];
+let streams: Stream[] = [];
 let answered = 0;
 let failure: string | undefined;
-let onDelivery: (pair: Pair, sentAt: number) => void = () => {};
+let onDelivery: (stream: Stream, sentAt: number) => void = () => {};
 let onReady: (client: Client) => void = () => {};
 
 const events: ClientEvents = {
@@ -25,25 +25,19 @@ const events: ClientEvents = {
   answered: () => {
     answered += 1;
   },
-  data: (_client, bytes, start, end) => {
+  data: (client, bytes, start, end) => {
     const mark = bytes.indexOf(MARK, start);
-    const pair = mark < 0 || mark >= end ? undefined : pairs[pairAt(bytes, mark)];
-    if (pair === undefined) return;
-    const sentAt = pair.take(sequenceAt(bytes, mark));
-    if (!Number.isNaN(sentAt)) onDelivery(pair, sentAt);
+    const stream = mark < 0 || mark >= end ? undefined : streams[streamAt(bytes, mark)];
+    if (stream === undefined) return;
+    const sentAt = stream.take(sequenceAt(bytes, mark), client.index);
+    if (!Number.isNaN(sentAt)) onDelivery(stream, sentAt);
   },
   failed: (client, why) => {
     failure ??= `client ${client.index}: ${why}`;
   },
 };
 
-async function connectAll({
-  speech,
-  callers,
-  lookup,
-  atOnce,
-  pairs: wanted,
-}: ConnectJob): Promise<ConnectResult> {
+async function connectAll({ speech, callers, lookup, atOnce, routes }: ConnectJob): Promise<ConnectResult> {
   const lookups = lookup && Array.from({ length: LOOKUPS }, () => new LookupConnection(lookup));
   const ready = new Map<Client, () => void>();
   onReady = (client) => ready.get(client)?.();
@@ -55,7 +49,11 @@ async function connectAll({
       const caller = callers[index];
       const url = caller?.url ?? (await askOnce(worker, caller?.authorization ?? ''));
       await new Promise<void>((resolve) => {
-        const client = new Client({ index, url, user: caller?.user ?? '' }, speeches[speech], events);
+        const client = new Client(
+          { index, url, user: caller?.user ?? '', group: caller?.group },
+          speeches[speech],
+          events,
+        );
         clients[index] = client;
         ready.set(client, resolve);
         const look = setInterval(() => {
@@ -85,10 +83,12 @@ async function connectAll({
   const ms = performance.now() - began;
   for (const each of lookups ?? []) each.end();
   if (failure !== undefined) throw new Error(failure);
-  pairs = wanted.map(({ from, name }, index) => {
-    const sender = clients[from];
-    if (sender === undefined) throw new Error(`no client ${from}`);
-    return new Pair(sender, new FrameTemplate(speeches[speech], index, name));
+  streams = routes.map((route, index) => {
+    const sender = clients[route.from];
+    if (sender === undefined) throw new Error(`no client ${route.from}`);
+    const to = 'user' in route ? `user:${route.user}` : `group:${route.group}`;
+    const template = new FrameTemplate(speeches[speech], index, to);
+    return 'user' in route ? new Pair(sender, template) : new Crowd(sender, template, route.members);
   });
   return { connected: clients.length, ms };
 }
@@ -99,12 +99,12 @@ async function send({ load, warmUpMs, measureMs, pids }: SendJob): Promise<SendR
   let sending = true;
   let ticker: NodeJS.Timeout | undefined;
   if ('window' in load) {
-    onDelivery = (pair) => {
-      if (sending) pair.send(0);
+    onDelivery = (stream) => {
+      if (sending && stream.underWay < load.window) stream.send(0);
     };
-    for (const pair of pairs) for (let i = 0; i < load.window; i += 1) pair.send(0);
+    for (const stream of streams) for (let i = 0; i < load.window; i += 1) stream.send(0);
   } else {
-    onDelivery = (_pair, sentAt) => {
+    onDelivery = (_stream, sentAt) => {
       if (measuring) latencies.push(performance.now() - sentAt);
     };
     const began = performance.now();
@@ -112,7 +112,7 @@ async function send({ load, warmUpMs, measureMs, pids }: SendJob): Promise<SendR
     ticker = setInterval(() => {
       const now = performance.now();
       for (; count < ((now - began) / 1000) * load.perSecond; count += 1)
-        pairs[count % pairs.length]?.send(now);
+        streams[count % streams.length]?.send(now);
     }, 1);
   }
   await sleep(warmUpMs);
@@ -134,8 +134,7 @@ async function send({ load, warmUpMs, measureMs, pids }: SendJob): Promise<SendR
   };
   sending = false;
   clearInterval(ticker);
-  const end = performance.now() + DRAIN_MS;
-  while (sum('lost') > 0 && performance.now() < end && failure === undefined) await sleep(10);
+  await drained();
   if (failure !== undefined) throw new Error(failure);
   latencies.sort((a, b) => a - b);
   return {
@@ -152,9 +151,20 @@ async function send({ load, warmUpMs, measureMs, pids }: SendJob): Promise<SendR
   };
 }
 
+/** Waits until all has come, or nothing has for a while: a server that is slower than its load is not one that loses. */
+async function drained(): Promise<void> {
+  let [last, at] = [-1, 0];
+  while (sum('lost') > 0 && failure === undefined) {
+    const delivered = sum('delivered');
+    if (delivered !== last) [last, at] = [delivered, performance.now()];
+    else if (performance.now() - at > SILENCE_MS) return;
+    await sleep(10);
+  }
+}
+
 function sum(what: 'sent' | 'delivered' | 'lost' | 'doubled' | 'disordered'): number {
   let total = 0;
-  for (const pair of pairs) total += pair[what];
+  for (const stream of streams) total += stream[what];
   return total;
 }
 

@@ -16,7 +16,9 @@ export interface Speech {
   readonly answer?: string;
   /** Frames that must not come: how they begin. */
   readonly refusal?: string;
-  /** The text of a frame that carries `data` (JSON text) to a user; `id` is unique, of a fixed length. */
+  /** The frame by which a client joins a group, and how the answer begins; absent: its URL says so. */
+  readonly join?: readonly [frame: (group: string) => string, joined: string];
+  /** The text of a frame that carries `data` (JSON text); `to`: `user:NAME` or `group:NAME`; `id` is unique, of a fixed length. */
   frame(to: string, data: string, id: string): string;
 }
 
@@ -29,31 +31,37 @@ const ringway: Speech = {
   ping: ['{"type":"ping"', '{"type":"pong"}'],
   answer: '{"type":"published"',
   refusal: '{"type":"error"',
-  frame: (to, data) => `{"type":"publish","to":"user:${to}","data":${data}}`,
+  join: [(group) => `{"type":"join","channel":"group:${group}"}`, '{"type":"joined"'],
+  frame: (to, data) => `{"type":"publish","to":"${to}","data":${data}}`,
 };
+
+/** Those who have no kinds of names. */
+function nameOf(to: string): string {
+  return to.slice(to.indexOf(':') + 1);
+}
 
 export const speeches: Readonly<Record<SpeechName, Speech>> = {
   plain: {
     ready: 'ready',
-    frame: (to, data) => to.padEnd(NAME_BYTES) + data,
+    frame: (to, data) => nameOf(to).padEnd(NAME_BYTES) + data,
   },
   nats: {
     nats: true,
     greeting: (user) => `CONNECT {"verbose":false,"pedantic":false}\r\nSUB ${user} 1\r\nPING\r\n`,
     ready: 'PONG',
     ping: ['PING', 'PONG\r\n'],
-    frame: (to, data) => `PUB ${to} ${data.length}\r\n${data}\r\n`,
+    frame: (to, data) => `PUB ${nameOf(to)} ${data.length}\r\n${data}\r\n`,
   },
   'socket.io': {
     greeting: () => '40',
     ready: '40',
     ping: ['2', '3'],
     refusal: '44',
-    frame: (to, data) => `42["m","${to}",${data}]`,
+    frame: (to, data) => `42["m","${nameOf(to)}",${data}]`,
   },
   ringway,
   'ringway-answered': {
     ...ringway,
-    frame: (to, data, id) => `{"type":"publish","to":"user:${to}","id":"${id}","data":${data}}`,
+    frame: (to, data, id) => `{"type":"publish","to":"${to}","id":"${id}","data":${data}}`,
   },
 };

@@ -1,3 +1,5 @@
+import type { Redis } from 'ioredis';
+
 /** How a peer's clients speak; see load/speech.ts. */
 export type SpeechName = 'plain' | 'nats' | 'socket.io' | 'ringway' | 'ringway-answered';
 
@@ -41,6 +43,10 @@ export interface RunningPeer extends AsyncDisposable {
   known?(clients: number): Promise<void>;
   /** Frames that nodes and brokers have sent each other for messages so far; absent where there are none. */
   frames?(): Promise<number>;
+  /** Frames for each message that are not among those: its way to a broker. */
+  readonly uncounted?: number;
+  /** A connection to the Redis that messages go through; absent where there is none. */
+  readonly redis?: Redis;
   /** That many users who ask for their URL themselves, where that is part of connecting. */
   callers?(
     count: number,

@@ -1,21 +1,27 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { startCluster, startDevConsul, startRedis } from '@ringway/testkit';
+import { Redis } from 'ioredis';
 import { onCore } from '../support/proc.ts';
 import type { Peer, Seat, SpeechName } from './peer.ts';
 
 /** What differs between two measured Ringways. */
 interface Variant {
   readonly log?: 'memory' | 'redis';
+  readonly router?: 'ring' | 'directory' | 'broadcast';
   /** Another checkout whose Ringway it is. */
   readonly root?: string;
 }
 
 /**
- * Ringway by its command: a locator and nodes, no TLS. Consul stands on the other core, uncounted; Redis, where the log is
- * in Redis, on that of the servers, and counts.
+ * Ringway by its command: a locator and nodes, no TLS. Consul stands on the other core, uncounted; Redis, where there is one,
+ * on that of the servers, and counts.
  */
-function ringwayPeer(name: string, speech: SpeechName, { log = 'memory', root }: Variant = {}): Peer {
+function ringwayPeer(
+  name: string,
+  speech: SpeechName,
+  { log = 'memory', router = 'ring', root }: Variant = {},
+): Peer {
   return {
     name,
     speech,
@@ -25,7 +31,13 @@ function ringwayPeer(name: string, speech: SpeechName, { log = 'memory', root }:
       if (taskset && list && core) {
         await promisify(execFile)(taskset, ['-a', '-p', list, core, String(consul.process.pid)]);
       }
-      const redis = log === 'redis' ? await startRedis({ prefix: onCore('server') }) : undefined;
+      const viaRedis = log === 'redis' || router !== 'ring';
+      const redis = viaRedis ? await startRedis({ prefix: onCore('server') }) : undefined;
+      const admin = redis && new Redis(redis.url);
+      const endRedis = async (): Promise<void> => {
+        admin?.disconnect();
+        await redis?.[Symbol.asyncDispose]();
+      };
       try {
         const cluster = await startCluster({
           nodes,
@@ -39,13 +51,16 @@ function ringwayPeer(name: string, speech: SpeechName, { log = 'memory', root }:
           nodeEnv: {
             RINGWAY_PUBLISHES_PER_SECOND: '1000000',
             RINGWAY_MAX_UNAUTHENTICATED: '20000',
-            ...(redis && { RINGWAY_LOG: 'redis', RINGWAY_REDIS_URL: redis.url }),
+            ...(redis && { RINGWAY_LOG: log, RINGWAY_ROUTER: router, RINGWAY_REDIS_URL: redis.url }),
           },
         });
         const holders = cluster.nodes.map(({ process }) => process.pid);
         return {
           pids: [...holders, cluster.locator.process.pid, ...(redis ? [redis.process.pid] : [])],
           holders,
+          ...(admin && { redis: admin }),
+          // the metric counts what comes from Redis, where each message has gone once
+          ...(router !== 'ring' && { uncounted: 1 }),
           async seats(count, skip = 0) {
             const seats: Seat[] = [];
             const spare: Seat[][] = cluster.nodes.map(() => []);
@@ -79,12 +94,12 @@ function ringwayPeer(name: string, speech: SpeechName, { log = 'memory', root }:
           },
           async [Symbol.asyncDispose]() {
             await cluster[Symbol.asyncDispose]();
-            await redis?.[Symbol.asyncDispose]();
+            await endRedis();
             await consul[Symbol.asyncDispose]();
           },
         };
       } catch (error) {
-        await redis?.[Symbol.asyncDispose]();
+        await endRedis();
         await consul[Symbol.asyncDispose]();
         throw error;
       }
@@ -100,6 +115,14 @@ export const ringwayRedisAnswered = ringwayPeer(
   'ringway-answered',
   { log: 'redis' },
 );
+
+/** Ringway's routers, side by side. In directory and broadcast the memory log keeps nothing. */
+export const ring = ringwayPeer('Ringway, ring', 'ringway');
+export const ringRedis = ringwayPeer('Ringway, ring, Redis log', 'ringway', { log: 'redis' });
+export const directory = ringwayPeer('Ringway, directory', 'ringway', { router: 'directory' });
+export const broadcast = ringwayPeer('Ringway, broadcast', 'ringway', { router: 'broadcast' });
+
+export const ringwayRouters: readonly Peer[] = [ring, directory, broadcast, ringRedis];
 
 /** The two of another checkout, to see what a change is worth in one run. */
 export function ringwayOf(root: string): Peer[] {

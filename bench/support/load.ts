@@ -12,7 +12,7 @@ export class Load implements AsyncDisposable {
 
   send(job: Omit<SendJob, 'job'>): Promise<SendResult> {
     const whole: SendJob = { job: 'send', ...job };
-    return this.#worker.do(whole, job.warmUpMs + job.measureMs + 20_000) as Promise<SendResult>;
+    return this.#worker.do(whole, job.warmUpMs + job.measureMs + 60_000) as Promise<SendResult>;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,8 @@ export interface CrowdOptions {
   readonly rate: number;
   /** Share of them that go to groups. */
   readonly toGroups: number;
+  /** They talk in the channel `all` as well, and nobody else is on the cluster; false by default. */
+  readonly all?: boolean;
   /** Tells the people and groups of this crowd from those of another one on the same cluster; none by default. */
   readonly tag?: string;
 }
@@ -25,6 +27,7 @@ const CALM_MS = 45_000;
 /** Everyone who talks: users with a client each, who publish to each other and to groups until they are told to stop. */
 export class Crowd implements AsyncDisposable {
   readonly people: readonly ChaosPerson[];
+  /** With `all` among them, where that is wanted. */
   readonly groups: readonly string[];
   readonly ledger: Ledger = newLedger();
   readonly #options: CrowdOptions;
@@ -42,7 +45,8 @@ export class Crowd implements AsyncDisposable {
       { length: options.people },
       (_, i) => new ChaosPerson(cluster, `${tag}user-${i}`, this.ledger),
     );
-    this.groups = Array.from({ length: options.groups }, (_, i) => `group:${tag}room-${i}`);
+    const rooms = Array.from({ length: options.groups }, (_, i) => `group:${tag}room-${i}`);
+    this.groups = options.all ? [...rooms, 'all'] : rooms;
   }
 
   /** Everyone connects, and each group gets its members. */
@@ -51,7 +55,7 @@ export class Crowd implements AsyncDisposable {
     const { members } = this.#options;
     await Promise.all(
       this.groups.flatMap((group, g) =>
-        Array.from({ length: members }, (_, i) =>
+        Array.from({ length: group === 'all' ? this.people.length : members }, (_, i) =>
           this.people[(g * members + i) % this.people.length]?.join(group),
         ),
       ),
@@ -148,7 +152,7 @@ export class Crowd implements AsyncDisposable {
     this.#keep(speaker.say(channel));
     // now and then somebody leaves a group and comes back
     const [group] = speaker.groups;
-    if (group !== undefined && random.next() < 0.002) {
+    if (group !== undefined && group !== 'all' && random.next() < 0.002) {
       speaker.leave(group);
       this.#keep(speaker.rejoin(group));
     }

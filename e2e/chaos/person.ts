@@ -5,8 +5,8 @@ import {
   type RingwayError,
   type StateChange,
 } from '@ringway/client';
-import type { Cluster } from '@ringway/testkit';
-import type { PublishRecord, SessionRecord } from './record.ts';
+import { type Cluster, waitFor } from '@ringway/testkit';
+import type { Place, PublishRecord, SessionRecord } from './record.ts';
 import { spyingWebSocket } from './spy-socket.ts';
 
 /** How long a publish may take before its sender gives it up, in milliseconds. */
@@ -74,12 +74,12 @@ export class ChaosPerson {
     this.record.sights.unshift({ kind: 'subscribed', at: performance.now(), channel, position });
   }
 
-  /** Joins a group; resolves once the node has taken it in. */
+  /** Joins a group, or waits to be in `all`; resolves once the node has taken it in. */
   async join(channel: string): Promise<void> {
     // what came between the node's answer and this promise belongs to the stay already
     const { sights } = this.record;
     const index = sights.length;
-    const position = await this.client.join(channel);
+    const position = channel === 'all' ? await this.#unasked(channel) : await this.client.join(channel);
     sights.splice(index, 0, { kind: 'subscribed', at: performance.now(), channel, position });
     this.groups.add(channel);
   }
@@ -124,6 +124,10 @@ export class ChaosPerson {
   /** Whether a message has been handed to it. */
   heard(id: string): boolean {
     return this.record.sights.some((sight) => sight.kind === 'message' && sight.id === id);
+  }
+
+  #unasked(channel: string): Promise<Place> {
+    return waitFor(() => this.client.position(channel), { message: `${this.userId} is in ${channel}` });
   }
 }
 

@@ -49,7 +49,7 @@ export async function runChaos(options: ChaosOptions, say: (line: string) => voi
   const { log, nodes, people, rate } = options;
   const steps = scenarioOf(options);
   await using world = await startWorld({ log, nodes, locators: LOCATORS });
-  const crowdOptions = { people, rate, groups: GROUPS, members: GROUP_MEMBERS, toGroups: 0.15 };
+  const crowdOptions = { people, rate, groups: GROUPS, members: GROUP_MEMBERS, toGroups: 0.15, all: true };
   await using crowd = new Crowd(world.cluster, crowdOptions, new SeededRandom(options.seed ^ 0x5eed));
   await crowd.arrive();
   const before = await measure(world);

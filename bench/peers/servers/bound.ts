@@ -4,10 +4,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { NAME_BYTES, userOf } from './plain.ts';
+import { Groups, NAME_BYTES, userOf } from './plain.ts';
 
 const [self = 0, ...linkPorts] = process.argv.slice(2).map(Number);
 const users = new Map<string, Gatherer>();
+const groups = new Groups<Gatherer>();
 const links: Gatherer[] = [];
 let frames = 0;
 
@@ -37,23 +38,33 @@ function flushAll(): void {
   for (const one of waiting.splice(0)) one.flush();
 }
 
-/** A link's frame, and what a client sends: name, data; with two bytes of length before it on a link. */
+/** A link's frame, and what a client sends: name of a user or a group, data; with two bytes of length before it on a link. */
 function receive(frame: Buffer, hop: 'client' | 'link'): void {
   const name = frame.toString('latin1', 0, NAME_BYTES).trimEnd();
+  const data = frame.subarray(NAME_BYTES);
+  const group = groups.of(name);
+  if (group !== undefined) {
+    const whole = Buffer.concat([headOf(data), data]);
+    for (const member of group) member.write(whole);
+    if (hop === 'client') for (const link of links) if (link) relay(frame, link);
+    return;
+  }
   const to = users.get(name);
   if (to !== undefined) {
-    const data = frame.subarray(NAME_BYTES);
-    to.write(
-      data.length < 126
-        ? Buffer.from([0x81, data.length])
-        : Buffer.from([0x81, 126, data.length >> 8, data.length & 255]),
-    );
+    to.write(headOf(data));
     to.write(data);
     return;
   }
-  if (hop === 'link') return;
   const link = links[Number(name.slice(name.indexOf('@') + 1))];
-  if (link === undefined) return;
+  if (hop === 'client' && link) relay(frame, link);
+}
+
+/** Of a text frame. */
+function headOf({ length }: Buffer): Buffer {
+  return length < 126 ? Buffer.from([0x81, length]) : Buffer.from([0x81, 126, length >> 8, length & 255]);
+}
+
+function relay(frame: Buffer, link: Gatherer): void {
   frames += 1;
   link.write(Buffer.from([frame.length >> 8, frame.length & 255]));
   link.write(frame);
@@ -96,7 +107,9 @@ for (const [number, port] of linkPorts.entries()) {
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false, backlog: 4096 });
 server.on('connection', (socket: WebSocket, request) => {
   const user = userOf(request.url);
-  users.set(user, new Gatherer(request.socket));
+  const gatherer = new Gatherer(request.socket);
+  users.set(user, gatherer);
+  groups.add(request.url, gatherer);
   socket.on('message', (frame: Buffer) => receive(frame, 'client'));
   socket.on('close', () => users.delete(user));
   socket.on('error', () => socket.terminate());

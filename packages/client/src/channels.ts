@@ -76,8 +76,6 @@ export class Channels {
     for (const member of this.#members.values()) member.joined = false;
     this.#join();
     this.#arrive(channel, position);
-    // a channel that nobody joins, such as `all`, has no answer of its own to wait for
-    this.#resume(this.#positions.channels().filter((name) => name !== channel && !this.#members.has(name)));
     this.#checkCaughtUp();
   }
 
@@ -108,8 +106,10 @@ export class Channels {
     return result.promise;
   }
 
+  /** Also a group that nobody has asked for, and that a backend has put us in. */
   leave(channel: string, why: 'left' | 'timeout' = 'left'): void {
-    if (!this.#members.has(channel)) return;
+    const isUnasked = channel.startsWith('group:') && this.#positions.get(channel) !== undefined;
+    if (!this.#members.has(channel) && !isUnasked) return;
     this.#drop(channel, new JoinRefusedError(channel, why));
     if (this.#port.send({ type: 'leave', channel })) this.#leaving.add(channel);
   }
@@ -128,8 +128,10 @@ export class Channels {
 
   /** The answer to a leave, or the node's own doing. Where we have asked to join again since, that answer is to come. */
   left(channel: string): void {
-    if (!this.#leaving.delete(channel) && this.#members.get(channel)?.joined) {
+    const member = this.#members.get(channel);
+    if (!this.#leaving.delete(channel) && (!member || member.joined)) {
       this.#drop(channel, new JoinRefusedError(channel, 'left'));
+      this.#checkCaughtUp();
     }
   }
 
@@ -172,6 +174,8 @@ export class Channels {
       this.#checkCaughtUp();
       return true;
     }
+    // a leave can be refused, too: of the channel `all`, which goes on
+    if (!retryable) this.#leaving.delete(channel);
     if (!retryable && this.#resuming.delete(channel)) this.#positions.forget(channel);
     // without a channel it may be a resume that was refused as a whole
     else if (asked || this.#resuming.size > 0) this.#retryLater(retryAfterMs);

@@ -34,10 +34,6 @@ export class Positions {
     this.#seen.clear();
   }
 
-  channels(): string[] {
-    return [...this.#positions.keys()];
-  }
-
   take({ channel, position, previous, from, id }: MessageFrame): Taken {
     const key = `${channel}\n${from}\n${id}`;
     const ours = this.#positions.get(channel);

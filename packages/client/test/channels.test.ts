@@ -252,3 +252,68 @@ test('a join that was refused for the moment is asked for again, whatever else i
   bench.channels.fail(new ClosedError('over'));
   expect(bench.clock.pending).toBe(0);
 });
+
+test('a group that a backend has put us in is resumed at its joined, left when asked, and forgotten when it is over', () => {
+  const bench = new Bench();
+  const channel = 'group:class-7';
+  const at = (seq: number): Position => ({ epoch: 'g', seq });
+  bench.connect();
+  bench.channels.joined({ type: 'joined', channel, position: at(4) });
+  expect(bench.channels.position(channel)).toEqual(at(4));
+  bench.disconnect();
+  bench.connect();
+  // not before the node has us in it again
+  expect(bench.sent.splice(0)).toEqual([]);
+  bench.channels.joined({ type: 'joined', channel, position: at(6) });
+  expect(bench.sent.splice(0)).toEqual([{ type: 'resume', positions: { [channel]: at(4) } }]);
+  bench.channels.resumed({ type: 'resumed', channels: [{ channel, position: at(6) }] });
+  bench.channels.left(channel);
+  expect(bench.channels.position(channel)).toBeUndefined();
+  bench.channels.joined({ type: 'joined', channel, position: at(9) });
+  bench.channels.leave(channel);
+  bench.channels.leave(channel);
+  bench.channels.leave('group:another');
+  expect(bench.sent.splice(0)).toEqual([{ type: 'leave', channel }]);
+  bench.channels.left(channel);
+  bench.channels.joined({ type: 'joined', channel, position: at(9) });
+  expect(bench.sent).toEqual([]);
+  bench.disconnect();
+  expect(bench.clock.pending).toBe(0);
+});
+
+test('a channel that nobody asked for begins with its joined, and is resumed at the next one, not before', () => {
+  const log = new TestLog('all', 'a1');
+  const bench = new Bench();
+  const joined = (): void => bench.channels.joined({ type: 'joined', channel: 'all', position: log.head });
+  bench.connect();
+  joined();
+  expect(bench.sent).toEqual([]);
+  bench.channels.message(log.append('user:bob', 'a1', 1).frame, true);
+  bench.disconnect();
+  const { frame } = log.append('user:bob', 'a2', 2);
+  bench.connect();
+  expect(bench.sent).toEqual([]);
+  joined();
+  expect(bench.sent).toEqual([{ type: 'resume', positions: { all: { epoch: 'a1', seq: 1 } } }]);
+  bench.channels.message(frame, true);
+  bench.channels.resumed({ type: 'resumed', channels: [{ channel: 'all', position: log.head }] });
+  expect(bench.got).toEqual([1, 2]);
+  expect(bench.gaps).toEqual([]);
+});
+
+test('a leave that is refused leaves nothing: its messages go on', async () => {
+  const log = new TestLog('all', 'a1');
+  const bench = new Bench();
+  bench.connect();
+  bench.channels.joined({ type: 'joined', channel: 'all', position: log.head });
+  const join = bench.channels.join('all');
+  bench.channels.joined({ type: 'joined', channel: 'all', position: log.head });
+  expect(await join).toEqual(log.head);
+  bench.channels.leave('all');
+  bench.channels.message(log.append('user:bob', 'a1', 1).frame, true);
+  expect(bench.got).toEqual([]);
+  const refusal = { type: 'error', channel: 'all', code: 'invalid_channel', message: '' } as const;
+  bench.channels.refused({ ...refusal, retryable: false });
+  bench.channels.message(log.append('user:bob', 'a2', 2).frame, true);
+  expect(bench.got).toEqual([2]);
+});

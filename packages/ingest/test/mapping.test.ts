@@ -49,6 +49,8 @@ describe('a mapping', () => {
 
   it('takes a channel from the event, and braces as they are when doubled', () => {
     expect(map({ to: '{channel}' }, '{"channel": "group:x"}')).toMatchObject({ to: 'group:x' });
+    expect(map({ to: 'all' }, '1')).toMatchObject({ to: 'all', channels: ['all'] });
+    expect(map({ to: '{channel}' }, '{"channel": "all"}')).toMatchObject({ to: 'all' });
     expect(map({ to: 'group:{{{id}}}' }, '{"id": "x"}')).toMatchObject({ to: 'group:{x}' });
   });
 

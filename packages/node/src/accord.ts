@@ -8,6 +8,8 @@ import { every, type Logger } from '@ringway/service';
 export interface Scheme {
   readonly router: string;
   readonly log: string;
+  /** Where it is kept whom backends have put into groups. Absent at nodes of a version that has none of it: they agree with both. */
+  readonly groups?: string | undefined;
 }
 
 /** Another node of the cluster carries or keeps messages in another way: the two would not hear each other. */
@@ -91,12 +93,13 @@ export class Accord {
     const { scheme, ca } = this.options;
     const told = await schemeOf(member, ca);
     if (!told) return undefined;
-    const names = ['router', 'log'] as const;
-    if (names.every((name) => told[name] === scheme[name])) {
+    const names = ['router', 'log', 'groups'] as const;
+    if (names.every((name) => (told[name] ?? scheme[name]) === scheme[name])) {
       this.agreed.add(startOf(member));
       return undefined;
     }
-    const text = ({ router, log }: Scheme): string => `RINGWAY_ROUTER=${router} and RINGWAY_LOG=${log}`;
+    const text = ({ router, log, groups }: Scheme): string =>
+      `RINGWAY_ROUTER=${router}, RINGWAY_LOG=${log} and ${groups === 'redis' ? 'a' : 'no'} RINGWAY_REDIS_URL`;
     return {
       member,
       error: new MixedClusterError(
@@ -141,9 +144,9 @@ function schemeOf({ internalUrl, incarnation }: Member, ca: string | undefined):
 
 function schemeIn(text: string, start: string): Scheme | undefined {
   try {
-    const { router, log, incarnation } = JSON.parse(text) as Record<string, unknown>;
+    const { router, log, groups, incarnation } = JSON.parse(text) as Record<string, unknown>;
     const said = typeof router === 'string' && typeof log === 'string' && incarnation === start;
-    return said ? { router, log } : undefined;
+    return said ? { router, log, groups: typeof groups === 'string' ? groups : undefined } : undefined;
   } catch {
     return undefined;
   }

@@ -83,7 +83,9 @@ export function nodeMetrics(sources: MetricsSources): { readonly registry: Regis
   };
   gauge('ringway_sessions', 'Sessions on this node.', () => sources.sessions());
   gauge('ringway_sessions_limit', 'Most sessions that this node takes.', () => sources.sessionsLimit);
-  gauge('ringway_channels', 'Channels with sessions on this node.', () => sources.channels());
+  gauge('ringway_channels', 'Channels that this node holds: those of its sessions, and all.', () =>
+    sources.channels(),
+  );
   gauge('ringway_guest_channels', 'Channels with sessions on this node whose home is another node.', () =>
     sources.guests(),
   );

@@ -16,6 +16,7 @@ import { Accord } from './accord.ts';
 import { type Addresses, addressesOf, checkAddresses, memberOf } from './addresses.ts';
 import { bounded, within } from './bounds.ts';
 import { Drain } from './drain.ts';
+import { type OpenedRoster, openRoster } from './groups/open-roster.ts';
 import { internalApp } from './http/internal-app.ts';
 import { PublicListener } from './http/public-listener.ts';
 import { newIncarnation } from './incarnation.ts';
@@ -124,6 +125,7 @@ class Parts {
   private readonly drain: Drain;
   private readonly ownState: OwnState;
   private readonly openedRouter: OpenedRouter;
+  private readonly openedRoster: OpenedRoster;
   private readonly accord: Accord;
   private readonly listener: PublicListener;
   private readonly internal: ReturnType<typeof internalApp>;
@@ -183,8 +185,10 @@ class Parts {
         logger.warn({ peer, reason }, 'a link to a peer was refused or given up');
       },
     });
-    const { router, places } = this.openedRouter;
-    const scheme = { router: settings.router, log: settings.log };
+    const { router, places, peers } = this.openedRouter;
+    this.openedRoster = openRoster(settings, { peers, logger, random, now, wallClock });
+    const { roster } = this.openedRoster;
+    const scheme = { router: settings.router, log: settings.log, groups: this.openedRoster.kind };
     this.accord = new Accord({
       self: { id: nodeId, incarnation: this.incarnation },
       scheme,
@@ -210,6 +214,7 @@ class Parts {
       settings,
       router,
       places,
+      roster,
       tickets,
       moveTickets: new MoveTickets({
         keys: ticketKeys,
@@ -290,6 +295,7 @@ class Parts {
     this.metrics = metrics;
     this.opened.register(metrics.registry);
     openedRouter.register(metrics.registry);
+    this.openedRoster.register(metrics.registry);
     this.listener = new PublicListener({
       listen: settings.publicListen,
       tls: this.publicTls && readTls(this.publicTls),
@@ -312,6 +318,7 @@ class Parts {
       headerTimeoutMs: settings.headerTimeout,
       maxListUsers: settings.maxListUsers,
       router,
+      roster,
       registry: metrics.registry,
       logger,
       messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,
@@ -336,6 +343,8 @@ class Parts {
     await this.accord.join(this.watcher.current.members);
     const routing = this.openedRouter.start(this.sessions.hub, () => this.watcher.current);
     await within(startTimeout, signal, 'starting the router', routing);
+    const enrolling = this.openedRoster.roster.start(this.sessions.members);
+    await within(startTimeout, signal, 'reading who is in which groups', enrolling);
     this.watcher.subscribe((_before, after) => {
       this.openedRouter.setRing(after);
       this.accord.changed(after.members);
@@ -384,6 +393,7 @@ class Parts {
     }
     this.sessions.stop();
     clearInterval(this.sweeper);
+    await this.openedRoster.roster.stop();
     await this.openedRouter.router.stop();
     await bounded(this.listener.close(), GOODBYE_MS, 'closing the public listener', logger);
     await bounded(this.internal.close(), GOODBYE_MS, 'closing the internal listener', logger);

@@ -114,7 +114,21 @@ export const nodeSettings = Object.freeze({
     min: 0,
     max: 100_000,
     unit: `groups ${PER_SESSION}`,
-    help: 'Most groups that a session may have joined.',
+    help: 'Most groups that a session may have joined by itself; those that backends put its user in are not counted.',
+  }),
+  maxUserGroups: setting.int('RINGWAY_MAX_USER_GROUPS', {
+    default: 1_000,
+    min: 1,
+    max: 10_000,
+    unit: 'groups a user',
+    help: 'Most groups that backends may put a user in (PUT /groups/NAME/members/USER).',
+  }),
+  maxMemberships: setting.int('RINGWAY_MAX_MEMBERSHIPS', {
+    default: 1_000_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'memberships',
+    help: 'Without Redis: most memberships that backends may make in all, which every node keeps in its memory; as many that have ended within the last hour are remembered. In Redis they are bounded by its maxmemory.',
   }),
   waitingBytes: setting.bytes('RINGWAY_WAITING_BYTES', {
     default: 1024 * 1024,
@@ -202,7 +216,7 @@ export const nodeSettings = Object.freeze({
     default: 2_000,
     min: 50,
     max: 60_000,
-    help: 'Redis log, directory and broadcast: how long Redis may take to answer. After that it is not known whether a message was stored.',
+    help: 'Redis log, directory, broadcast and groups in Redis: how long Redis may take to answer. After that it is not known whether a message, or a membership, was stored.',
   }),
   logReplicas: setting.int('RINGWAY_LOG_REPLICAS', {
     default: 0,
@@ -212,7 +226,7 @@ export const nodeSettings = Object.freeze({
     help: 'Redis log: how many replicas must have a message, too, before it counts as published (WAIT). With fewer in half of RINGWAY_LOG_TIMEOUT it is not known whether it will last.',
   }),
   redisUrl: setting.secret('RINGWAY_REDIS_URL', {
-    help: 'Redis: redis://user:password@host:6379/0, or rediss:// for TLS. Several, separated by commas, are nodes of one Redis Cluster. Its maxmemory-policy must be noeviction.',
+    help: 'Redis: redis://user:password@host:6379/0, or rediss:// for TLS. Several, separated by commas, are nodes of one Redis Cluster. Its maxmemory-policy must be noeviction. Where it is given, whom backends have put into groups is kept there, whatever the router and the log: at all nodes of a cluster or at none.',
   }),
   redisCa: setting.string('RINGWAY_REDIS_CA', {
     help: 'Path of the PEM certificates by which rediss:// is trusted; those of Node.js by default.',

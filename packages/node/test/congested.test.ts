@@ -2,12 +2,15 @@ import type { Problem } from '@ringway/protocol';
 import { createLogger } from '@ringway/service';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
+import { Members } from '../src/groups/members.ts';
 import { internalApp } from '../src/http/internal-app.ts';
 import { Hub } from '../src/hub/hub.ts';
 import type { Message, Publication, Router } from '../src/router/port.ts';
+import { SessionsByUser } from '../src/session/by-user.ts';
 import { Input } from '../src/session/input.ts';
 import type { Session } from '../src/session/session.ts';
 import { clusterKeys } from './support/cluster.ts';
+import { loneRoster } from './support/rosters.ts';
 import { SocketBench } from './support/sessions.ts';
 
 /** A way out that is full when the test says so. */
@@ -51,6 +54,7 @@ describe('while peers take less than they are given', () => {
       headerTimeoutMs: 5_000,
       maxListUsers: 10,
       router,
+      roster: loneRoster(),
       registry: new Registry(),
       logger: createLogger({ name: 'node-1', level: 'silent', pretty: false }),
       messageId: () => 'm',
@@ -84,7 +88,8 @@ describe('while peers take less than they are given', () => {
     const hub = new Hub(router, { onKick: () => {}, onRelieved: () => {} });
     const input = new Input({
       host: bench.host,
-      hub,
+      members: new Members({ roster: loneRoster(), hub, byUser: new SessionsByUser() }),
+      everyone: { channel: undefined },
       router,
       idPrefix: 'i.',
       maxListUsers: 10,

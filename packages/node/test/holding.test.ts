@@ -255,6 +255,22 @@ describe('interest, as a home is told of it', () => {
     expect(told(home, 'interest')).toHaveLength(1);
   });
 
+  it('is kept without sessions where the node says so, and a number is told once', async () => {
+    await subscribed();
+    for (const sessions of [0, 0, 2, 2]) lone.router.resubscribe(CHANNEL, sessions);
+    await turn();
+    expect(told(home, 'sessions')).toEqual([
+      { t: 'sessions', channel: CHANNEL, sessions: 0, kept: true },
+      { t: 'sessions', channel: CHANNEL, sessions: 2 },
+    ]);
+    lone.router.resubscribe(CHANNEL, 0);
+    await vi.advanceTimersByTimeAsync(100);
+    // none would mean that it stands by no longer
+    next.break();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(told(next, 'standby').at(-1)?.items).toEqual([{ channel: CHANNEL, sessions: 1 }]);
+  });
+
   it('ends with the last session, and asks for nothing more', async () => {
     await subscribed();
     local.held_ = false;

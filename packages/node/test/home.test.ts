@@ -55,6 +55,15 @@ describe('interest that stands by at whoever is home next', () => {
     expect(reached()).toBe(0);
   });
 
+  it('stays where it has no sessions for a while, and a check finds it so', () => {
+    home.standBy(holder, CHANNEL, 3, true);
+    home.setSessions(holder, CHANNEL, 0);
+    home.check(holder, [{ channel: CHANNEL, sessions: 0, at: home.head(CHANNEL) as Position }]);
+    expect(holder.records).toEqual([]);
+    expect(reached()).toBe(0);
+    expect(holder.records).toHaveLength(1);
+  });
+
   it('counts at once where this node is home already', () => {
     home.standBy(holder, CHANNEL, 2, true);
     expect(reached()).toBe(2);
@@ -78,7 +87,7 @@ describe('interest that stands by at whoever is home next', () => {
     home.standBy(holder, CHANNEL, 0, false);
     expect(reached()).toBe(0);
     home.standBy(holder, CHANNEL, 1, false);
-    home.setSessions(holder, CHANNEL, 0);
+    home.withdraw(holder, CHANNEL);
     home.takeOver(() => true);
     expect(reached()).toBe(0);
   });
@@ -221,7 +230,7 @@ describe('a registration for which a shared log is asked', () => {
   it('leaves nothing behind when it was taken back meanwhile', async () => {
     for (const since of [undefined, at(7)]) {
       register(1, since);
-      home.setSessions(holder, CHANNEL, 0);
+      home.withdraw(holder, CHANNEL);
       await answer();
       expect(registered()).toEqual([]);
     }
@@ -230,12 +239,12 @@ describe('a registration for which a shared log is asked', () => {
 
   it('counts where it was asked for again', async () => {
     register(1);
-    home.setSessions(holder, CHANNEL, 0);
+    home.withdraw(holder, CHANNEL);
     register(2);
     await answer();
     expect(registered()).toEqual([CHANNEL]);
     expect(accepted).toBe(1);
-    home.setSessions(holder, CHANNEL, 0);
+    home.withdraw(holder, CHANNEL);
     expect(registered()).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import type { Position } from '@ringway/protocol';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hub } from '../src/hub/hub.ts';
-import { LocalChannel } from '../src/hub/local-channel.ts';
+import type { LocalChannel } from '../src/hub/local-channel.ts';
 import type { Delivery, History, LocalChannels, Router, SubscribeAnswer } from '../src/router/port.ts';
 import { quote } from '../src/text.ts';
 import { waitFor } from './support/cluster.ts';
@@ -327,6 +327,27 @@ describe('the hub', () => {
     expect(hub.gaps).toBe(0);
   });
 
+  it('holds a channel without sessions in its place, by the name that its home has for that', async () => {
+    const joined: LocalChannel[] = [];
+    hub.hold(CHANNEL, { joined: (channel) => joined.push(channel), failed: () => {} });
+    expect(router.calls).toEqual([`subscribe ${CHANNEL} 0`]);
+    router.accept(CHANNEL, at(3));
+    const [channel] = joined as [LocalChannel];
+    expect(hub.deliver(CHANNEL, delivery(4), 'elsewhere')).toBe(0);
+    expect(hub.positionOf(CHANNEL)).toEqual(at(4));
+    hub.continueFrom(CHANNEL, at(0, 'e2'), true);
+    expect(channel.position).toEqual(at(0, 'e2'));
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    channel.add(session);
+    expect(hub.deliver(CHANNEL, delivery(1, 'e2'), 'elsewhere')).toBe(1);
+    await got(1);
+    expect(pair.client.frames.at(-1)).toMatchObject({ previous: at(0, 'e2'), position: at(1, 'e2') });
+    channel.remove(session);
+    expect([...hub.held()]).toMatchObject([{ channel: CHANNEL, sessions: 0, position: at(1, 'e2') }]);
+    expect(router.calls).toHaveLength(1);
+  });
+
   it('drops what was delivered before a change of epoch and comes again after it', async () => {
     join();
     for (const seq of [1, 2]) hub.deliver(CHANNEL, delivery(seq), 'elsewhere');
@@ -418,21 +439,5 @@ describe('the hub', () => {
       }),
       { numRuns: 200 },
     );
-  });
-});
-
-describe('a local channel', () => {
-  it('recognises the last messages after a change of epoch, for as many again', async () => {
-    await using bench = await SocketBench.start();
-    const { session } = await bench.session();
-    const channel = new LocalChannel(CHANNEL, { session, joined: () => {}, failed: () => {} });
-    for (let seq = 1; seq <= 40; seq++) channel.remember(delivery(seq));
-    expect(channel.isRepeat(delivery(40))).toBe(false);
-    channel.epochChanged();
-    expect(channel.isRepeat(delivery(40))).toBe(true);
-    expect(channel.isRepeat(delivery(9))).toBe(true);
-    expect(channel.isRepeat(delivery(8))).toBe(false);
-    for (let i = 0; i < 29; i++) expect(channel.isRepeat(delivery(100 + i))).toBe(false);
-    expect(channel.isRepeat(delivery(40))).toBe(false);
   });
 });

@@ -34,11 +34,8 @@ describe('the body of POST /publish', () => {
     expect(Buffer.from(data, 'latin1').toString('utf8')).toBe('"ü"');
   });
 
-  it('may not name the channel all, which is kept for later', () => {
-    expect(read('{"to":"all","data":1}')).toMatchObject({
-      code: 'invalid_channel',
-      message: 'the channel all is not served yet',
-    });
+  it('may name the channel of every session', () => {
+    expect(order('{"to":"all","data":1}')).toMatchObject({ channels: ['all'], users: undefined });
   });
 
   it('may name a list of users, each once', () => {

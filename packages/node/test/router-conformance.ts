@@ -231,6 +231,28 @@ export function routerConformance(
       }
     });
 
+    it('keeps a channel that is held without sessions, such as all, and counts nobody there', async () => {
+      for (const channel of ['all', ...some('kept')]) {
+        let said = 0;
+        const say = async (): Promise<number> => {
+          const { router } = node(said);
+          return isPublished(await publishing(router, publication(channel, String(said++)))).reached;
+        };
+        for (const { local, router } of cluster.nodes) await local.join(router, channel, 0);
+        for (const _ of cluster.nodes) expect(await say()).toBe(0);
+        for (const { local, router } of cluster.nodes) local.recount(router, channel, 2);
+        await waitFor(async () => (await say()) === (abilities.counts ? 2 * count : 2), 'all to be counted');
+        for (const { local, router } of cluster.nodes) local.recount(router, channel, 0);
+        await waitFor(async () => (await say()) === 0, 'nobody to be counted');
+        await say();
+        for (const at of cluster.nodes) {
+          await arrived(at, channel, said);
+          expect(at.local.data(channel)).toEqual(Array.from({ length: said }, (_, i) => String(i)));
+          at.local.leave(at.router, channel);
+        }
+      }
+    });
+
     it('ends a user’s sessions wherever they are', async () => {
       for (const channel of some('kick').map((one) => one.replace('group:', 'user:'))) {
         for (const { local, router } of cluster.nodes) await local.join(router, channel);

@@ -22,6 +22,7 @@ export const ERRORS = {
   forbidden: { status: 403, retryable: false, means: 'the credential does not allow this' },
   not_found: { status: 404, retryable: false, means: 'no such thing' },
   id_conflict: { status: 409, retryable: false, means: 'the same id was published before with other data' },
+  limit_reached: { status: 409, retryable: false, means: 'as many as are allowed are there already' },
   frame_too_big: { status: 413, retryable: false, means: 'larger than the limit' },
   rate_limited: { status: 429, retryable: true, means: 'too many in too short a time' },
   internal: { status: 500, retryable: true, means: 'a fault of the server' },

@@ -10,6 +10,8 @@ export const HTTP = Object.freeze({
   owner: '/owner',
   publish: '/publish',
   sessions: '/sessions',
+  /** `/groups/NAME/members/USER`; `?userId=` lists the groups of a user. */
+  groups: '/groups',
   drain: '/drain',
   healthz: '/healthz',
   readyz: '/readyz',
@@ -99,6 +101,36 @@ export interface SessionInfo {
   readonly nodeId: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
+}
+
+/** Where backends put a user into a group, by `PUT`, and take it out, by `DELETE`. */
+export function memberPath(group: string, userId: string): string {
+  return `${membersPath(group)}/${encodeURIComponent(userId)}`;
+}
+
+/** Where the members of a group are listed. */
+export function membersPath(group: string): string {
+  return `${HTTP.groups}/${encodeURIComponent(group)}/members`;
+}
+
+/** 200 of `PUT` and `DELETE /groups/NAME/members/USER`. */
+export interface GroupMember {
+  readonly group: string;
+  readonly userId: string;
+}
+
+/** 200 of `GET /groups/NAME/members`: whom backends have put in, by the bytes of their ids. */
+export interface GroupMembers {
+  readonly group: string;
+  readonly members: readonly string[];
+  /** There are others: ask again with `after`, the last of these. */
+  readonly more: boolean;
+}
+
+/** 200 of `GET /groups?userId=`: where backends have put the user in. */
+export interface UserGroups {
+  readonly userId: string;
+  readonly groups: readonly string[];
 }
 
 /** Why a node drains: a signal or a stop of the process, a request, the registry that shows it in maintenance or critical. */

@@ -52,7 +52,11 @@ export type {
 export {
   type DrainAnswer,
   type DrainCause,
+  type GroupMember,
+  type GroupMembers,
   HTTP,
+  memberPath,
+  membersPath,
   type OwnerAnswer,
   type Problem,
   type PublishAnswer,
@@ -62,6 +66,7 @@ export {
   type RouteAnswer,
   type SessionInfo,
   socketUrlHead,
+  type UserGroups,
 } from './http.ts';
 export { type Position, samePosition } from './position.ts';
 export { RawFields, type ScanFailure, scanArray, scanFields } from './scanner.ts';

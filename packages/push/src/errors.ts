@@ -151,6 +151,7 @@ export function errorFor(code: ErrorCode, message: string, fields: PushErrorFiel
     case 'invalid_user_id':
     case 'invalid_channel':
     case 'list_too_long':
+    case 'limit_reached':
     case 'not_found':
       return new InvalidRequestError(code, message, fields);
   }

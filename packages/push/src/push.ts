@@ -8,15 +8,16 @@ import {
 } from '@ringway/protocol';
 import { hmacSigner } from '@ringway/service';
 import { Delivery } from './delivery.ts';
-import { failureOf, toError } from './delivery-answer.ts';
-import { ClosedError, InvalidRequestError, OptionError, PushError, UnavailableError } from './errors.ts';
+import { ClosedError, InvalidRequestError, OptionError, PushError } from './errors.ts';
+import { checkedUser, Groups } from './groups.ts';
 import { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
 import { MintedTokens } from './minted-tokens.ts';
 import { duration, type PushOptions, type ResolvedOptions, resolveOptions } from './options.ts';
-import { endpoint, issuesTokens, type NodeTokens, type RingSource } from './port.ts';
+import { issuesTokens, type NodeTokens, type RingSource } from './port.ts';
 import { Publication, type PublishResult } from './publication.ts';
 import { dataText } from './raw-json.ts';
+import { Requests } from './requests.ts';
 import { Transport } from './transport.ts';
 
 /** How one publish is made. */
@@ -35,8 +36,6 @@ export interface PublishItem extends PublishOptions {
   readonly data: unknown;
 }
 
-const PAUSE_MS = 100;
-
 /**
  * Publishes straight to the node that owns a channel. Reads and keeps the ring from its first use until `close`.
  *
@@ -50,6 +49,8 @@ export class RingwayPush {
   readonly #tokens: NodeTokens;
   readonly #homes: Homes;
   readonly #delivery: Delivery;
+  readonly #requests: Requests;
+  readonly #groups: Groups;
   readonly #lanes = new Lanes<Publication>();
   readonly #pending = new Set<Publication>();
   #flushing = false;
@@ -75,6 +76,15 @@ export class RingwayPush {
       random,
       done: (channel) => this.#done(channel),
     });
+    this.#requests = new Requests({
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      timeoutMs: resolved.timeoutMs,
+      attemptTimeoutMs,
+      random,
+    });
+    this.#groups = new Groups(this.#requests);
     source.start({
       transport: this.#transport,
       cluster,
@@ -104,8 +114,8 @@ export class RingwayPush {
 
   /** The user's sessions, as the home tells them. @throws PushError (as a rejection) */
   async sessions(userId: string): Promise<readonly SessionInfo[]> {
-    const body = (await this.#ask('GET', userId, '')) as { readonly sessions: readonly SessionInfo[] };
-    return body.sessions;
+    const body = await this.#ask('GET', userId, '');
+    return (body as { readonly sessions: readonly SessionInfo[] }).sessions;
   }
 
   /**
@@ -118,9 +128,33 @@ export class RingwayPush {
     await this.#ask('DELETE', userId, banSeconds === undefined ? '' : `&banSeconds=${banSeconds}`);
   }
 
+  /**
+   * Puts the user into the group (named without `group:`): all its sessions, those that come later too, until it is taken
+   * out. May be repeated.
+   * @throws PushError (as a rejection)
+   */
+  async addToGroup(group: string, userId: string): Promise<void> {
+    await this.#groups.change('PUT', group, userId);
+  }
+
+  /** Ends that, and takes all sessions of the user out of the group, however they came to be in. May be repeated. */
+  async removeFromGroup(group: string, userId: string): Promise<void> {
+    await this.#groups.change('DELETE', group, userId);
+  }
+
+  /** Whom backends have put into the group, in the order of their ids' bytes. @throws PushError (as a rejection) */
+  async groupMembers(group: string): Promise<readonly string[]> {
+    return this.#groups.members(group);
+  }
+
+  /** The groups that backends have put the user in, by name. @throws PushError (as a rejection) */
+  async groupsOf(userId: string): Promise<readonly string[]> {
+    return this.#groups.of(userId);
+  }
+
   /** Resolves when the ring has been read. @throws PushError (as a rejection) why it was not, when the time is up */
   async ready(timeoutMs: number = this.#options.timeoutMs): Promise<void> {
-    await this.#until(timeoutMs, () => {
+    await this.#requests.until(timeoutMs, () => {
       const ring = this.#homes.ring();
       if (!(ring instanceof PushError)) return { value: undefined };
       return { problem: ring };
@@ -136,6 +170,7 @@ export class RingwayPush {
   /** Ends everything; what is still under way rejects with ClosedError. May be called twice. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#requests.close();
     for (const publication of this.#pending) {
       publication.fail(new ClosedError('closed before it was answered', { id: publication.id }));
     }
@@ -187,45 +222,14 @@ export class RingwayPush {
     this.#flushSoon();
   }
 
-  /** A request about one user to its home; safe to repeat. */
+  /** About the sessions of one user, to its home. */
   async #ask(method: 'GET' | 'DELETE', userId: string, query: string): Promise<unknown> {
-    if (!isUserId(userId))
-      throw new InvalidRequestError('invalid_user_id', 'userId: expected 1 to 256 bytes of UTF-8');
-    const channel = userChannel(userId);
-    return this.#until(this.#options.timeoutMs, async () => {
-      const ring = this.#homes.ring();
-      if (ring instanceof PushError) return { problem: ring };
-      const member = this.#homes.of(ring, channel);
-      const reply = await this.#transport.call({
-        method,
-        url: `${endpoint(member, HTTP.sessions)}?userId=${encodeURIComponent(userId)}${query}`,
-        token: await this.#tokens.tokenFor(member.id),
-        timeoutMs: this.#options.attemptTimeoutMs,
-      });
-      if (reply.kind === 'answer') {
-        if (reply.status < 300) return { value: JSON.parse(reply.text) };
-        return { problem: toError(failureOf(reply.status, reply.text), { to: channel }) };
-      }
-      this.#homes.suspect(member.id);
-      return {
-        problem: new UnavailableError(`${member.id} does not answer`, { to: channel, cause: reply.cause }),
-      };
-    });
-  }
-
-  /** Repeats until there is a value, a problem that will not pass, or no time left. */
-  async #until<T>(
-    timeoutMs: number,
-    attempt: () => Promise<{ value: T } | { problem: PushError }> | { value: T } | { problem: PushError },
-  ): Promise<T> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      if (this.#closed) throw new ClosedError('this RingwayPush was closed');
-      const outcome = await attempt();
-      if ('value' in outcome) return outcome.value;
-      if (!outcome.problem.retryable || performance.now() > deadline) throw outcome.problem;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * this.#options.random()));
-    }
+    const channel = checkedUser(userId);
+    return this.#requests.ask(
+      method,
+      channel,
+      `${HTTP.sessions}?userId=${encodeURIComponent(userId)}${query}`,
+    );
   }
 }
 

@@ -16,7 +16,7 @@ export type Reply =
   | { readonly kind: 'answer'; readonly status: number; readonly text: string };
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
   readonly token?: string;
   /** JSON text. */

@@ -298,3 +298,66 @@ describe('errors', () => {
     },
   );
 });
+
+describe('groups', () => {
+  const member = '/groups/class%207%2Fb/members/b%C3%A9a';
+
+  test('are changed and listed at a node, names escaped, pages put together', async () => {
+    const { nodes, locator } = await cluster();
+    const push = pushTo([locator.url]);
+    for (const node of nodes)
+      node.behaviour = (_elements, { url = '', method }) => {
+        if (method !== 'GET') return { status: 200, body: { group: 'class 7/b', userId: 'béa' } };
+        if (url.startsWith('/groups?'))
+          return { status: 200, body: { userId: 'béa', groups: ['class 7/b'] } };
+        const [members, more] = url.includes('after') ? [['c'], false] : [['a', 'b/c'], true];
+        return { status: 200, body: { group: 'class 7/b', members, more } };
+      };
+    await push.addToGroup('class 7/b', 'béa');
+    await push.removeFromGroup('class 7/b', 'béa');
+    expect(await push.groupMembers('class 7/b')).toEqual(['a', 'b/c', 'c']);
+    expect(await push.groupsOf('béa')).toEqual(['class 7/b']);
+    const asked = nodes.flatMap((node) => node.requests.map(({ path }) => path)).sort();
+    const list = '/groups/class%207%2Fb/members';
+    expect(asked).toEqual(['/groups?userId=b%C3%A9a', list, `${list}?after=b%2Fc`, member, member].sort());
+  });
+
+  test('are asked for again until they are answered, elsewhere where a node is silent', async () => {
+    const { locator, nodes } = await cluster();
+    const push = pushTo([locator.url]);
+    const [owner, successor] = locator.owners('user:béa') as [FakeNode, FakeNode];
+    for (const node of nodes) node.behaviour = () => ({ status: 200, body: {} });
+    owner.behaviour = () => 'silence';
+    let refusals = 2;
+    successor.behaviour = () =>
+      refusals-- > 0
+        ? { status: 503, body: { code: 'unavailable', detail: 'not now' } }
+        : { status: 200, body: {} };
+    await push.addToGroup('class 7/b', 'béa');
+    expect([owner, successor].map((node) => node.requests.length)).toEqual([1, 3]);
+  });
+
+  test('fail with what is known: nothing changed, or perhaps, or a bad name', async () => {
+    const { locator, nodes } = await cluster();
+    const push = pushTo([locator.url], { timeoutMs: 500 });
+    const all = (behaviour: FakeNode['behaviour']): void => {
+      for (const node of nodes) node.behaviour = behaviour;
+    };
+    all(() => ({ status: 503, body: { code: 'unavailable', detail: 'not now' } }));
+    await expect(push.addToGroup('a', 'b')).rejects.toThrow(UnavailableError);
+    let answers = 0;
+    all(() =>
+      answers++ === 0 ? 'hang up' : { status: 503, body: { code: 'unavailable', detail: 'not now' } },
+    );
+    await expect(push.addToGroup('a', 'b')).rejects.toThrow(UnknownOutcomeError);
+    all(() => ({ status: 409, body: { code: 'limit_reached', detail: 'too many' } }));
+    await expect(push.addToGroup('a', 'b')).rejects.toMatchObject({
+      code: 'limit_reached',
+      message: 'too many',
+    });
+    await expect(push.addToGroup('', 'b')).rejects.toMatchObject({ code: 'invalid_channel' });
+    await expect(push.removeFromGroup('a', '\u0000')).rejects.toMatchObject({ code: 'invalid_user_id' });
+    await expect(push.groupMembers('\ud800')).rejects.toMatchObject({ code: 'invalid_channel' });
+    await expect(push.groupsOf('')).rejects.toMatchObject({ code: 'invalid_user_id' });
+  });
+});

@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'Publish a message to a user, as a backend does: straight to the node that owns the user.',
     load: async () => (await import('./commands/push.ts')).push,
   },
+  group: {
+    summary: 'Put users into a group, take them out, or list whom backends have put in.',
+    load: async () => (await import('./commands/group.ts')).group,
+  },
   token: {
     summary: 'Print a short cluster token, for curl and the like.',
     load: async () => (await import('./commands/token.ts')).token,

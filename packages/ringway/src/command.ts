@@ -25,6 +25,8 @@ export interface Command {
   /** Positional arguments, as the first line of the help shows them: `USER JSON`. */
   readonly positionals: readonly string[];
   readonly options: OptionRows;
+  /** What may stand behind `--`, as the help shows it: `COMMAND...`. */
+  readonly rest?: string;
   /** What stands behind the options in the help. */
   notes?(): string;
   /** @returns the exit status; a command that runs until a signal never returns. */
@@ -35,12 +37,20 @@ export interface Command {
 export class Arguments {
   readonly command: string;
   readonly positionals: readonly string[];
+  /** What stands behind `--`; undefined without it. */
+  readonly rest: readonly string[] | undefined;
   readonly #values: Readonly<Record<string, unknown>>;
 
-  constructor(command: string, positionals: readonly string[], values: Readonly<Record<string, unknown>>) {
+  constructor(
+    command: string,
+    positionals: readonly string[],
+    values: Readonly<Record<string, unknown>>,
+    rest?: readonly string[],
+  ) {
     this.command = command;
     this.positionals = positionals;
     this.#values = values;
+    this.rest = rest;
   }
 
   /** A positional argument that the command requires, and so has. */
@@ -96,7 +106,9 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
   const options: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' } };
   for (const [name, { type, multiple = false }] of Object.entries(command.options))
     options[name] = { type, multiple };
-  const { values, positionals, tokens } = parse(command, argv, options);
+  const end = command.rest === undefined ? -1 : argv.indexOf('--');
+  const rest = end < 0 ? undefined : argv.slice(end + 1);
+  const { values, positionals, tokens } = parse(command, end < 0 ? argv : argv.slice(0, end), options);
   if (values['help'] === true) return undefined;
   for (const token of tokens) {
     if (token.kind === 'option') checkOption(command, token.name, token.rawName, token.value);
@@ -108,7 +120,8 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
       positionals.length === 0 ? 'nothing' : positionals.map((text) => JSON.stringify(text)).join(' ');
     throw new UsageError(`expected ${expected}, got ${given}`, command.name);
   }
-  return new Arguments(command.name, positionals, values);
+  if (rest?.length === 0) throw new UsageError(`--: expected ${command.rest} behind it`, command.name);
+  return new Arguments(command.name, positionals, values, rest);
 }
 
 function parse(command: Command, argv: readonly string[], options: ParseArgsOptionsConfig) {
@@ -141,7 +154,8 @@ export function oneOf(items: readonly string[]): string {
 
 /** What `ringway COMMAND --help` prints. */
 export function commandHelp(command: Command, summary: string): string {
-  const usage = ['ringway', command.name, ...command.positionals, '[options]'].join(' ');
+  const rest = command.rest === undefined ? [] : [`[-- ${command.rest}]`];
+  const usage = ['ringway', command.name, ...command.positionals, '[options]', ...rest].join(' ');
   const rows = Object.entries({ ...command.options, help: HELP }).map(
     ([name, { type, value, help }]) =>
       [`--${name}${type === 'string' ? ` ${value ?? 'TEXT'}` : ''}`, help] as const,

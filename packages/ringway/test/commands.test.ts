@@ -135,6 +135,10 @@ describe('the commands against a cluster', () => {
     const conflict = await ringway(['push', 'alice', '1', '--id', 'm1', '--locator', internalUrl]);
     expect(conflict.status).toBe(1);
     expect(conflict.err).toMatch(/^ringway: id_conflict: /);
+    await waitFor(() => frames.some((each) => each.includes('"channel":"all"')), { message: 'all' });
+    const toAll = await ringway(['push', 'all', '"closing"', '--channel', '--locator', internalUrl]);
+    expect(toAll).toMatchObject({ status: 0, err: '' });
+    await waitFor(() => frames.some((each) => each.includes('"data":"closing"')), { message: 'to everyone' });
     socket.close();
   });
 

@@ -7,6 +7,8 @@ export interface RunOptions {
   readonly logger: Logger;
   /** Called on SIGHUP. What it throws is logged, and everything stays as it was. */
   readonly reload?: () => Promise<void> | void;
+  /** Status of the process after a stop that went well; 0 by default. */
+  readonly exitCode?: () => number;
 }
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
@@ -20,7 +22,7 @@ const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
  * Never returns: the exit is explicit, so that a forgotten timer or socket cannot keep a stopped process alive.
  */
 export async function runUntilSignal(service: Service, options: RunOptions): Promise<never> {
-  const { logger, reload } = options;
+  const { logger, reload, exitCode = () => 0 } = options;
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -60,5 +62,5 @@ export async function runUntilSignal(service: Service, options: RunOptions): Pro
     return process.exit(1);
   }
   logger.info('stopped');
-  return process.exit(0);
+  return process.exit(exitCode());
 }

@@ -13,7 +13,7 @@ function filesUnder(folder: string, end: string): string[] {
 
 const documents = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'],
-  ...['docs', 'consul', 'e2e'].flatMap((folder) => filesUnder(folder, '.md')),
+  ...['docs', 'consul', 'e2e', 'examples'].flatMap((folder) => filesUnder(folder, '.md')),
 ];
 
 function read(path: string): string {

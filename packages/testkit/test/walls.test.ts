@@ -53,6 +53,9 @@ const broken: [file: string, imported: string][] = [
   ['packages/push/src/x.ts', '@ringway/ring/src/hash.ts'],
   ['packages/push/src/x.ts', '../../ring/src/hash.ts'],
   ['e2e/x.ts', '../packages/ring/src/hash.ts'],
+  ['examples/chat/x.ts', '@ringway/protocol'],
+  ['examples/chat/x.ts', '@ringway/testkit'],
+  ['examples/chat/x.ts', '../../packages/client/src/index.ts'],
 ];
 
 const whole: [file: string, imported: string][] = [
@@ -76,6 +79,8 @@ const whole: [file: string, imported: string][] = [
   ['packages/ingest/src/rabbitmq/rabbitmq-source.ts', 'amqplib'],
   ['packages/ringway/src/ok.ts', '@ringway/locator'],
   ['packages/ringway/src/ok.ts', '@ringway/ingest'],
+  ['examples/chat/ok.ts', '@ringway/client'],
+  ['examples/chat/ok.ts', '@ringway/push'],
 ];
 
 const forms = [

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { HTTP } from '@ringway/protocol';
+import { HTTP, MAX_NAME_BYTES } from '@ringway/protocol';
 import type { Logger, TlsMaterial } from '@ringway/service';
 import fastify, {
   type FastifyError,
@@ -11,6 +11,7 @@ import fastify, {
 import { HttpProblem, problemOf } from './problem.ts';
 import { refuse } from './refuse.ts';
 import { type DrainRoutesOptions, drainRoutes } from './routes/drain.ts';
+import { type GroupRoutesOptions, groupRoutes } from './routes/groups.ts';
 import { type HealthRoutesOptions, healthRoutes } from './routes/health.ts';
 import { type PublishRoutesOptions, publishRoutes } from './routes/publish.ts';
 import { type SessionRoutesOptions, sessionRoutes } from './routes/sessions.ts';
@@ -19,7 +20,8 @@ export interface InternalAppOptions
   extends HealthRoutesOptions,
     PublishRoutesOptions,
     SessionRoutesOptions,
-    DrainRoutesOptions {
+    DrainRoutesOptions,
+    GroupRoutesOptions {
   readonly tls: TlsMaterial | undefined;
   readonly bodyBytes: number;
   readonly headerTimeoutMs: number;
@@ -46,6 +48,8 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
     bodyLimit: options.bodyBytes,
     forceCloseConnections: true,
     requestTimeout: 30_000,
+    // a user id or the name of a group, each of its bytes as %XX
+    routerOptions: { maxParamLength: 3 * MAX_NAME_BYTES },
     // what fails before a route is found, such as a path that cannot be unescaped
     frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
       sendProblem(options.logger, reply, error);
@@ -71,6 +75,7 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
   healthRoutes(app, options);
   publishRoutes(app, options);
   sessionRoutes(app, options);
+  groupRoutes(app, options);
   drainRoutes(app, options);
   return app;
 }

@@ -1,4 +1,12 @@
-import { ERRORS, type ErrorCode, isUserId, type Problem } from '@ringway/protocol';
+import {
+  channelKind,
+  ERRORS,
+  type ErrorCode,
+  groupChannel,
+  isUserId,
+  MAX_NAME_BYTES,
+  type Problem,
+} from '@ringway/protocol';
 
 /** A refusal that becomes an `application/problem+json` answer. */
 export class HttpProblem extends Error {
@@ -40,4 +48,13 @@ export function problemOf(error: Error & { readonly statusCode?: number }): Prob
 export function userIdOf(value: unknown): string {
   if (isUserId(value)) return value;
   throw new HttpProblem('invalid_user_id', `userId: ${ERRORS.invalid_user_id.means}`);
+}
+
+/** The name of a group, without `group:`, that a request names. @throws HttpProblem */
+export function groupOf(value: unknown): string {
+  if (typeof value === 'string' && channelKind(groupChannel(value)) === 'group') return value;
+  throw new HttpProblem(
+    'invalid_channel',
+    `NAME of a group: expected 1 to ${MAX_NAME_BYTES} bytes of UTF-8, no control characters`,
+  );
 }

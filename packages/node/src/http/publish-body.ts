@@ -75,9 +75,7 @@ function readOrder(text: string, maxUsers: number): PublishOrder | BadOrder {
   const order = { id, data, ephemeral: ephemeral === 'true' };
   const channel = unquote(to);
   if (channel !== undefined) {
-    const kind = channelKind(channel);
-    if (kind === undefined) return bad('invalid_channel', ERRORS.invalid_channel.means, id);
-    if (kind === 'all') return bad('invalid_channel', 'the channel all is not served yet', id);
+    if (channelKind(channel) === undefined) return bad('invalid_channel', ERRORS.invalid_channel.means, id);
     return { ...order, channels: [channel], users: undefined };
   }
   const users = usersOf(to);

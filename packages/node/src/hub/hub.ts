@@ -4,7 +4,7 @@ import { whenever } from '../router/whenever.ts';
 import { frame, messageFrame } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
 import { Turns } from '../turns.ts';
-import { type Joiner, LocalChannel } from './local-channel.ts';
+import { type Joiner, LocalChannel, type Waiting } from './local-channel.ts';
 
 /** Messages read at a time to fill a hole. */
 const PAGE = 256;
@@ -37,45 +37,47 @@ export class Hub implements LocalChannels {
 
   /** Subscribes a session; `joined` is called when the home knows, in this very turn where this node is the home. */
   subscribe(name: string, joiner: Joiner): LocalChannel {
-    let channel = this.channels.get(name);
-    if (channel && !channel.joiners) {
-      channel.sessions.push(joiner.session);
-      this.router.resubscribe(name, channel.sessions.length);
-      joiner.joined(channel);
-      return channel;
+    const known = this.channels.get(name);
+    if (known && !known.joiners) {
+      known.add(joiner.session);
+      this.router.resubscribe(name, known.size);
+      joiner.joined(known);
+      return known;
     }
-    if (channel) {
-      channel.joiners?.push(joiner);
-      return channel;
-    }
-    channel = new LocalChannel(name, joiner);
-    this.channels.set(name, channel);
-    const opened = channel;
-    this.router.subscribe(name, 1, {
-      accepted: (start) => this.accepted(opened, start),
+    const channel = known ?? new LocalChannel(name);
+    channel.joiners?.set(joiner.session, joiner);
+    if (known) return channel;
+    this.open(channel, 1, {
+      joined: () => this.joined(channel),
       failed: () => {
-        if (this.channels.get(name) !== opened) return;
-        this.channels.delete(name);
-        for (const waiting of opened.joiners ?? []) waiting.failed();
+        for (const waiting of channel.joiners?.values() ?? []) waiting.failed();
       },
     });
     return channel;
   }
 
+  /** Holds a channel for the node itself, whether sessions are in it or not, until {@link release}. */
+  hold(name: string, { joined, failed }: Waiting): void {
+    const opened = (channel: LocalChannel): void => {
+      channel.joiners = undefined;
+      joined(channel);
+    };
+    this.open(new LocalChannel(name), 0, { joined: opened, failed });
+  }
+
+  /** A channel that was held is held no longer, or no longer asked for. */
+  release(name: string): void {
+    if (this.channels.delete(name)) this.router.unsubscribe(name);
+  }
+
   unsubscribe(channel: LocalChannel, session: Session): void {
-    const { joiners, sessions, name } = channel;
-    const at = sessions.indexOf(session);
-    if (at >= 0) {
-      sessions[at] = sessions[sessions.length - 1] as Session;
-      sessions.pop();
-    } else if (joiners) {
-      channel.joiners = joiners.filter((joiner) => joiner.session !== session);
-    }
+    const { joiners, name } = channel;
+    if (!channel.remove(session)) joiners?.delete(session);
     if (this.channels.get(name) !== channel) return;
-    if (sessions.length === 0 && !channel.joiners?.length) {
+    if (channel.size === 0 && !joiners?.size) {
       this.channels.delete(name);
       this.router.unsubscribe(name);
-    } else if (!joiners) this.router.resubscribe(name, sessions.length);
+    } else if (!joiners) this.router.resubscribe(name, channel.size);
   }
 
   get(name: string): LocalChannel | undefined {
@@ -88,7 +90,7 @@ export class Hub implements LocalChannels {
 
   deliver(name: string, delivery: Delivery, ordered: 'here' | 'elsewhere'): number {
     const channel = this.channels.get(name);
-    if (!channel || channel.sessions.length === 0) return 0;
+    if (!channel) return 0;
     const { position, previous } = delivery;
     let told = delivery;
     if (position && previous) {
@@ -116,11 +118,12 @@ export class Hub implements LocalChannels {
       }
       if (ordered === 'elsewhere') channel.remember(delivery);
     }
+    const { size, sessions } = channel;
+    if (size === 0) return 0;
     const text = messageFrame(channel.messageHead, told);
-    const { sessions } = channel;
     for (const session of sessions) session.deliver(channel, text, told.previous);
-    this.delivered += sessions.length;
-    return sessions.length;
+    this.delivered += size;
+    return size;
   }
 
   continueFrom(name: string, start: Position, goesOn: boolean): void {
@@ -146,19 +149,33 @@ export class Hub implements LocalChannels {
   }
 
   *held(): Iterable<{ channel: string; point: number; position: Position | undefined; sessions: number }> {
-    for (const { name, point, position, sessions } of this.channels.values()) {
-      yield { channel: name, point, position, sessions: sessions.length };
+    for (const { name, point, position, size } of this.channels.values()) {
+      yield { channel: name, point, position, sessions: size };
     }
   }
 
-  private accepted(channel: LocalChannel, start: Position): void {
-    const joiners = channel.joiners ?? [];
+  private open(channel: LocalChannel, sessions: number, { joined, failed }: Waiting): void {
+    const { name } = channel;
+    this.channels.set(name, channel);
+    this.router.subscribe(name, sessions, {
+      accepted: (start) => {
+        channel.position = start;
+        if (this.channels.get(name) === channel) joined(channel);
+      },
+      failed: () => {
+        if (this.channels.get(name) !== channel) return;
+        this.channels.delete(name);
+        failed();
+      },
+    });
+  }
+
+  private joined(channel: LocalChannel): void {
+    const joiners = channel.joiners ?? new Map<Session, Joiner>();
     channel.joiners = undefined;
-    channel.position = start;
-    if (this.channels.get(channel.name) !== channel) return;
-    channel.sessions = joiners.map(({ session }) => session);
-    if (joiners.length > 1) this.router.resubscribe(channel.name, joiners.length);
-    for (const joiner of joiners) joiner.joined(channel);
+    for (const session of joiners.keys()) channel.add(session);
+    if (joiners.size > 1) this.router.resubscribe(channel.name, joiners.size);
+    for (const joiner of joiners.values()) joiner.joined(channel);
   }
 
   /** Messages were missed: reads them from the log, and what came meanwhile, until the channel is where the log is. */

@@ -8,11 +8,18 @@ import { quote } from '../text.ts';
 /** So many messages back a repeat is recognised after a change of epoch. */
 const RECENT = 32;
 
-/** A session that waits for its channel to be accepted by the home. */
-export interface Joiner {
-  readonly session: Session;
+/** So many sessions are searched one by one when one leaves; of more a set is kept, which costs each of them memory. */
+const MANY = 32;
+
+/** Who waits for a channel to be accepted by the home. */
+export interface Waiting {
   joined(channel: LocalChannel): void;
   failed(): void;
+}
+
+/** A session that does. */
+export interface Joiner extends Waiting {
+  readonly session: Session;
 }
 
 /** Before there are any: never written to. */
@@ -23,9 +30,9 @@ export class LocalChannel {
   readonly name: string;
   /** The name's place on the ring. */
   readonly point: number;
-  sessions: Session[] = NOBODY;
+  private members: Session[] | Set<Session> = NOBODY;
   /** Who waits for the home's answer; undefined once it has come. */
-  joiners: Joiner[] | undefined;
+  joiners: Map<Session, Joiner> | undefined = new Map();
   /** The last message that was taken, as the sessions have it; undefined until the home has answered. */
   position: Position | undefined;
   /** The same place by the name that the home has for it now: the beginning of an epoch that follows the position's. */
@@ -41,11 +48,43 @@ export class LocalChannel {
   /** After a change of epoch the new home's log may hold what the old one had sent already: so many are compared. */
   private suspects = 0;
 
-  constructor(name: string, first: Joiner) {
+  constructor(name: string) {
     this.name = name;
-    // written out, so that the array has room for one: most channels have one session
-    this.joiners = [first];
     this.point = keyPoint(name);
+  }
+
+  /** Those whom the home has accepted. */
+  get sessions(): Iterable<Session> {
+    return this.members;
+  }
+
+  get size(): number {
+    return Array.isArray(this.members) ? this.members.length : this.members.size;
+  }
+
+  has(session: Session): boolean {
+    const { members } = this;
+    return Array.isArray(members) ? members.includes(session) : members.has(session);
+  }
+
+  add(session: Session): void {
+    const { members } = this;
+    if (!Array.isArray(members)) members.add(session);
+    // written out, so that the array has room for one: most channels have one session
+    else if (members.length === 0) this.members = [session];
+    else if (members.length < MANY) members.push(session);
+    else this.members = new Set(members).add(session);
+  }
+
+  /** False where it was not there. */
+  remove(session: Session): boolean {
+    const { members } = this;
+    if (!Array.isArray(members)) return members.delete(session);
+    const at = members.indexOf(session);
+    if (at < 0) return false;
+    members[at] = members[members.length - 1] as Session;
+    members.pop();
+    return true;
   }
 
   /** Where the sessions are at, as the home of now would say it. */
@@ -65,7 +104,9 @@ export class LocalChannel {
   /** The stream goes on behind another name of the same place. */
   goOnAs(position: Position): void {
     if (this.position && samePosition(this.position, position)) return;
-    this.alias = position;
+    // who comes later is told the name that other nodes have for it, too
+    if (this.size === 0) this.position = position;
+    this.alias = this.size === 0 ? undefined : position;
     this.epochChanged();
   }
 

@@ -100,7 +100,7 @@ end
  * `+SEQ/EPOCH` appended, `=SEQ/EPOCH` there already, `!` there with other data, `-ERROR` nothing stored, `?ERROR` unknown.
  */
 export function appendScript(bounds: RedisLogBounds): RedisScript {
-  return script(`${prelude(bounds)}
+  return redisScript(`${prelude(bounds)}
 -- places that have changed, and channels of repeats
 local places, repeated = {}, {}
 local since = '-' .. format('%.0f', now)
@@ -220,7 +220,7 @@ return answers
  * the channel's head, and the messages; where there are none, the first two are the head.
  */
 export function readScript(bounds: RedisLogBounds): RedisScript {
-  return script(`${prelude(bounds)}
+  return redisScript(`${prelude(bounds)}
 local base, epoch, seq, where, count = KEYS[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local m, err = load(base)
 if not m or (ARGV[6] == '' and behind(m, epoch, seq)) then
@@ -259,6 +259,7 @@ return answer or { m[EPOCH], m[SEQ], m[SEQ] }
 `);
 }
 
-function script(text: string): RedisScript {
+/** A script with its name. */
+export function redisScript(text: string): RedisScript {
   return { text, sha: createHash('sha1').update(text, 'utf8').digest('hex') };
 }

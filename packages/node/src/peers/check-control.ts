@@ -1,4 +1,4 @@
-import { ERRORS } from '@ringway/protocol';
+import { ERRORS, isUserId } from '@ringway/protocol';
 import type { Control } from './control.ts';
 
 type Check = (value: unknown) => boolean;
@@ -23,9 +23,12 @@ const fields = (checks: Readonly<Record<string, Check>>): Check => {
     entries.every(([name, check]) => check((value as Record<string, unknown>)[name]));
 };
 
+const integer: Check = (value) => Number.isSafeInteger(value);
 const position = fields({ epoch: text, seq: count });
 const channel = text;
 const correlation = count;
+const name: Check = isUserId;
+const membership = { userId: name, group: name, stamp: count };
 
 const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   hello: fields({ nodeId: text, incarnation: text, proof: text }),
@@ -38,7 +41,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     code: optional(errorCode),
     home: optional(text),
   }),
-  sessions: fields({ channel, sessions: count }),
+  sessions: fields({ channel, sessions: count, kept: optional(flag) }),
   standby: fields({ items: listOf(fields({ channel, sessions: count })) }),
   moved: fields({ channel }),
   read: fields({
@@ -80,6 +83,12 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     ),
   }),
   kick: fields({ channel, banSeconds: count, forwarded: flag }),
+  member: fields({ correlation, ...membership }),
+  membered: fields({ correlation, stamp: count }),
+  rosterAsk: fields({ correlation, digest: text }),
+  rosterTold: fields({ correlation, digests: optional(listOf(integer)) }),
+  rosterRead: fields({ correlation, bucket: count }),
+  rosterPage: fields({ correlation, entries: listOf(fields(membership)), more: flag }),
 };
 
 /** Whether every one of the values is a channel's name, as far as that matters between nodes: none is empty. */

@@ -1,4 +1,5 @@
 import type { ErrorCode, Position } from '@ringway/protocol';
+import type { MembershipEntry } from '../groups/membership-table.ts';
 
 /** What became of one channel of a list. */
 export interface ListOutcome {
@@ -40,7 +41,8 @@ export type Control =
       /** With a code: the node that is the home, as the refusing one sees it. */
       readonly home?: string;
     }
-  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number }
+  /** How many they are now. None: the sender is no holder any more, unless it says that it has `kept` the channel. */
+  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number; readonly kept?: boolean }
   /**
    * The sender holds subscribers of these channels, and the receiver is to send to them should it become the home; with no
    * sessions, it is not any more. Nothing is answered.
@@ -102,4 +104,18 @@ export type Control =
       readonly channel: string;
       readonly banSeconds: number;
       readonly forwarded: boolean;
+    }
+  /** A user was put into a group, or taken out, as the stamp says. Answered once the receiver has it, with the stamp that counts there. */
+  | ({ readonly t: 'member'; readonly correlation: number } & MembershipEntry)
+  | { readonly t: 'membered'; readonly correlation: number; readonly stamp: number }
+  /** Whether the receiver has the same memberships. Told are the digests of its buckets, where it has not. */
+  | { readonly t: 'rosterAsk'; readonly correlation: number; readonly digest: string }
+  | { readonly t: 'rosterTold'; readonly correlation: number; readonly digests?: readonly number[] }
+  /** What the receiver knows in a bucket; comes in pages. */
+  | { readonly t: 'rosterRead'; readonly correlation: number; readonly bucket: number }
+  | {
+      readonly t: 'rosterPage';
+      readonly correlation: number;
+      readonly entries: readonly MembershipEntry[];
+      readonly more: boolean;
     };

@@ -16,7 +16,7 @@ import { Hearing } from './hearing.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
 import { PeerSocket } from './peer-socket.ts';
-import { encodeControl, type PeerRecord } from './wire.ts';
+import { type Control, encodeControl, type PeerRecord } from './wire.ts';
 
 /** Who uses the links: the router. */
 export interface PeerUser {
@@ -31,6 +31,15 @@ export interface PeerUser {
   onHearing(): void;
   /** Every peer takes again what it is given. */
   onRelief(): void;
+}
+
+/** Who else speaks over the links, in controls of its own kinds: those that it takes the user does not get. */
+export interface PeerParty {
+  /** False: not of its kinds. */
+  onRequest(from: Inbound, control: Control): boolean;
+  onReply(from: Outbound, control: Control): boolean;
+  onLinkOpen(link: Outbound): void;
+  onLinkDown(link: Outbound): void;
 }
 
 export interface PeersOptions {
@@ -80,6 +89,8 @@ export class Peers {
   private readonly inbound = new Set<Inbound>();
   private readonly server: WebSocketServer;
   private user: PeerUser | undefined;
+  /** To be added to before the start. */
+  readonly parties: PeerParty[] = [];
   private timer: NodeJS.Timeout | undefined;
   /** Until when half of the ring is known to hear this node, unless it is heard again. */
   private heardUntil = 0;
@@ -295,7 +306,8 @@ export class Peers {
         from.send(encodeControl({ t: 'heartbeat', unheard: this.hearing.unheard(), echo: false }));
       }
       if (news) this.settle();
-    } else this.user?.onRequest(from, record);
+    } else if (!('control' in record) || !this.parties.some((party) => party.onRequest(from, record.control)))
+      this.user?.onRequest(from, record);
   }
 
   /** Those to members, and to those that have left. */
@@ -355,6 +367,7 @@ export class Peers {
       onOpen: (link) => {
         this.changed(link.member.id, true);
         this.user?.onLinkOpen(link);
+        for (const party of this.parties) party.onLinkOpen(link);
       },
       onDown: (link) => {
         // a link that was let go speaks no longer for the member: a later start of it may have a link of its own
@@ -364,11 +377,16 @@ export class Peers {
           void link.stop();
         }
         this.user?.onLinkDown(link);
+        for (const party of this.parties) party.onLinkDown(link);
       },
       onRecord: (link, record) => {
         if ('control' in record && record.control.t === 'heartbeat') {
           if (this.hearing.reported(link.member.id, record.control.unheard)) this.settle();
-        } else this.user?.onReply(link, record);
+        } else if (
+          !('control' in record) ||
+          !this.parties.some((party) => party.onReply(link, record.control))
+        )
+          this.user?.onReply(link, record);
       },
       onChecksum: (link, checksum) => {
         this.told(link, checksum);

@@ -1,4 +1,4 @@
-import { type Position, samePosition } from '@ringway/protocol';
+import { CHANNEL_ALL, type Position, samePosition } from '@ringway/protocol';
 import { keyPoint } from '@ringway/ring';
 import type { Outbound } from '../peers/outbound.ts';
 import type { Peers } from '../peers/peers.ts';
@@ -97,9 +97,9 @@ export class Holding {
     this.successors = new Successors(options.placement, options.peers);
   }
 
-  /** Channels whose home is another node. */
+  /** Channels whose home is another node, but for `all`, which is held everywhere. */
   get guestCount(): number {
-    return this.guests.size;
+    return this.guests.size - (this.guests.has(CHANNEL_ALL) ? 1 : 0);
   }
 
   /** Channels that wait for a home to take them. */
@@ -117,7 +117,7 @@ export class Holding {
     const guest = this.guests.get(channel);
     if (!guest) return;
     guest.sessions = sessions;
-    if (guest.live) this.recount(guest);
+    if (guest.live && guest.told !== sessions) this.recount(guest);
   }
 
   unsubscribe(channel: string): void {
@@ -362,7 +362,7 @@ export class Holding {
   private recount(guest: Guest): void {
     const { channel, sessions, link } = guest;
     guest.told = sessions;
-    link?.send(encodeControl({ t: 'sessions', channel, sessions }));
+    link?.send(encodeControl({ t: 'sessions', channel, sessions, ...(sessions === 0 && { kept: true }) }));
   }
 
   /** Takes the interest back from where it stands or was asked for. */

@@ -1,4 +1,4 @@
-import { type Position, samePosition } from '@ringway/protocol';
+import { CHANNEL_ALL, type Position, samePosition } from '@ringway/protocol';
 import { type Appended, type Log, type LoggedMessage, LogRefusedError, type SharedLog } from '../log/port.ts';
 import { type Control, encodeControl, encodeDeliver } from '../peers/wire.ts';
 import { Interests } from './interests.ts';
@@ -129,18 +129,21 @@ export class Home {
     );
   }
 
-  /** A holder has more or fewer sessions now; with none, or after a change of home, it is no holder any more. */
+  /** A holder has more or fewer sessions now. After a change of home it is no holder any more. */
   setSessions(holder: Holder, channel: string, sessions: number): void {
-    if (sessions === 0) {
-      this.asking.delete(holder, channel);
-      this.interests.delete(holder, channel);
-      this.standbys.delete(holder, channel);
-    } else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+    if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+  }
+
+  /** It is no holder any more. */
+  withdraw(holder: Holder, channel: string): void {
+    this.asking.delete(holder, channel);
+    this.interests.delete(holder, channel);
+    this.standbys.delete(holder, channel);
   }
 
   /** A holder that is registered elsewhere is to be sent to once this node is home, which it may be already. */
   standBy(holder: Holder, channel: string, sessions: number, isHome: boolean): void {
-    if (sessions === 0) this.setSessions(holder, channel, 0);
+    if (sessions === 0) this.withdraw(holder, channel);
     else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
     else (isHome ? this.interests : this.standbys).set(holder, channel, sessions);
   }
@@ -210,9 +213,9 @@ export class Home {
     }
   }
 
-  /** Channels that this node is home of next, and that other nodes hold. */
+  /** Channels that this node is home of next, and that other nodes hold, but for `all`, which they hold in any case. */
   get standbyCount(): number {
-    return this.standbys.size;
+    return this.standbys.size - (this.standbys.get(CHANNEL_ALL) ? 1 : 0);
   }
 
   /** Channels that other nodes hold. */

@@ -54,6 +54,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
   return {
     router,
     places: new RingPlaces(router.placement, peers),
+    peers,
     get counts() {
       const { guests, standbys, relayed, delivered, dropped } = router.counts;
       const { mismatches, stops } = doubts;

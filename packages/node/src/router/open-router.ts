@@ -6,6 +6,7 @@ import type { KeyFamily, Logger } from '@ringway/service';
 import type { Registry } from 'prom-client';
 import type { Log } from '../log/port.ts';
 import type { Tenures } from '../log/tenures.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { Places } from '../session/places.ts';
 import type { NodeSettings } from '../settings.ts';
 import { openBusRouter } from './open-bus-router.ts';
@@ -49,6 +50,8 @@ export interface RouterCounts {
 export interface OpenedRouter {
   readonly router: Router;
   readonly places: Places;
+  /** Its links to the other nodes, where it has such. */
+  readonly peers?: Peers;
   readonly counts: RouterCounts;
   /** Whether all that this node was home of is in other hands, once it has left the ring. */
   readonly channelsClosed: boolean;

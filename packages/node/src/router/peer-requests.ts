@@ -151,7 +151,8 @@ export class PeerRequests {
         return;
       }
       case 'sessions':
-        this.context.home.setSessions(from, control.channel, control.sessions);
+        if (control.sessions === 0 && !control.kept) this.context.home.withdraw(from, control.channel);
+        else this.context.home.setSessions(from, control.channel, control.sessions);
         return;
       case 'standby':
         for (const { channel, sessions } of control.items) {

@@ -53,7 +53,7 @@ export interface History {
 /** What a router asks of the node that it serves: the local sessions. */
 export interface LocalChannels {
   /**
-   * Hands a message to the channel's local sessions; returns how many. Ignored where the channel has none. `ordered`
+   * Hands a message to the channel's local sessions; returns how many. Ignored where the channel is not held. `ordered`
    * says whether this node's own log gave the message its place.
    */
   deliver(channel: string, delivery: Delivery, ordered: 'here' | 'elsewhere'): number;
@@ -71,7 +71,7 @@ export interface LocalChannels {
   positionOf(channel: string): Position | undefined;
   /** Ends the local sessions of the channel's user. */
   kick(channel: string, banSeconds: number): void;
-  /** The channels that have local sessions, with their position once known. */
+  /** The channels that are subscribed here, with their position once known. */
   held(): Iterable<{
     readonly channel: string;
     readonly point: number;
@@ -99,7 +99,8 @@ export interface SubscribeAnswer {
  * - A router that stores nothing numbers the messages of a channel as they come to this node, in an epoch that begins with
  *   the subscription and with every break. `history` finds nothing then, but where the channel is: who missed something is
  *   told a gap.
- * - The node subscribes a channel once, for however many sessions; `resubscribe` tells how many there are now.
+ * - The node subscribes a channel once, for however many sessions, which may be none; `resubscribe` says how many there
+ *   are now, and costs nothing where that has not changed.
  */
 export interface Router {
   publish(publication: Publication): void;

@@ -44,7 +44,7 @@ export class Successors {
       if (wanted === standby) continue;
       if (standby && standby !== interest.link) told.add(standby, { channel, sessions: 0 });
       interest.standby = wanted;
-      if (wanted) told.add(wanted, { channel, sessions });
+      if (wanted) told.add(wanted, { channel, sessions: atLeastOne(sessions) });
     }
     told.send();
   }
@@ -53,7 +53,7 @@ export class Successors {
   repeat(interests: Iterable<StandingBy>): void {
     const told = new Batches();
     for (const { standby, channel, sessions } of interests)
-      if (standby) told.add(standby, { channel, sessions });
+      if (standby) told.add(standby, { channel, sessions: atLeastOne(sessions) });
     told.send();
   }
 
@@ -71,6 +71,11 @@ export class Successors {
     const next = member && this.peers.get(member.id);
     return next?.open && next !== link ? next : undefined;
   }
+}
+
+/** None would end it. A channel that is kept without sessions counts as one until it is registered with the new home. */
+function atLeastOne(sessions: number): number {
+  return Math.max(1, sessions);
 }
 
 /** One record a link, as far as that goes. */

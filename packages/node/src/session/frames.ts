@@ -46,6 +46,11 @@ export function welcomeFrame(
   return textFrame(`${head}${own}${tail}${right}}`);
 }
 
+/** The `joined` frame. */
+export function joinedFrame(channel: string, position: Position): string {
+  return frame({ type: 'joined', channel, position });
+}
+
 /** What stands before the numbers of a position, by epoch: nearly all messages in a row are of one epoch. */
 let lastEpoch = '';
 let positionHead = '';

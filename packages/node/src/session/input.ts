@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import {
   allows,
+  CHANNEL_ALL,
   channelKind,
   ERRORS,
   type ErrorCode,
@@ -11,11 +12,12 @@ import {
   type TicketClaims,
   userChannel,
 } from '@ringway/protocol';
-import type { Hub } from '../hub/hub.ts';
+import type { Members } from '../groups/members.ts';
+import type { Everyone } from '../hub/everyone.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Outcome, Router } from '../router/port.ts';
 import { jsonFromWire, requote, unquote } from '../text.ts';
-import { errorFrame, frame, listFrame, outcomeFrame, PONG_FRAME } from './frames.ts';
+import { errorFrame, frame, joinedFrame, listFrame, outcomeFrame, PONG_FRAME } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { type ReplayContext, replay } from './replay.ts';
 import type { Session } from './session.ts';
@@ -30,7 +32,8 @@ const MAX_REPLAYS = 4;
 /** What the reader of frames needs of its node. */
 export interface InputOptions {
   readonly host: SessionHost;
-  readonly hub: Hub;
+  readonly members: Pick<Members, 'holds' | 'ownOf' | 'join' | 'leave'>;
+  readonly everyone: Pick<Everyone, 'channel'>;
   readonly router: Router;
   /** Prefix of the ids that this node gives to messages without one; unique over all starts of all nodes. */
   readonly idPrefix: string;
@@ -132,8 +135,6 @@ export class Input {
     if (!allows(session.cap.publish, channel)) {
       return this.refuse(session, 'forbidden', `publishing to ${channel} is not allowed to this session`, id);
     }
-    if (channel === 'all')
-      return this.refuse(session, 'invalid_channel', 'the channel all is not served yet', id);
     if (options.router.congested) options.pause(session);
     options.router.publish({
       channel,
@@ -194,53 +195,50 @@ export class Input {
     const { options } = this;
     const name = this.channelField(session);
     if (name === undefined) return;
+    if (name === CHANNEL_ALL) return this.joinAll(session);
     if (channelKind(name) !== 'group')
       return this.refuse(session, 'invalid_channel', 'only groups can be joined', undefined, name);
-    if (!allows(session.cap.join, name)) {
-      return this.refuse(
-        session,
-        'forbidden',
-        `joining ${name} is not allowed to this session`,
-        undefined,
-        name,
-      );
-    }
-    const joined = (channel: LocalChannel): void => {
-      if (channel.position)
-        session.send(frame({ type: 'joined', channel: name, position: channel.position }));
-    };
     const present = session.channels.find((channel) => channel.name === name);
-    if (present) return joined(present);
-    if (session.channels.length > options.maxGroups) {
-      return this.refuse(
-        session,
-        'forbidden',
-        `at most ${options.maxGroups} groups a session`,
-        undefined,
-        name,
-      );
+    if (present) {
+      const { position } = present;
+      if (position) session.send(joinedFrame(name, position));
+      return;
     }
-    const subscribed = options.hub.subscribe(name, {
-      session,
-      joined,
-      failed: () => {
-        const at = session.channels.findIndex((channel) => channel.name === name);
-        if (at > 0) session.channels.splice(at, 1);
-        session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name }));
-      },
-    });
-    session.channels.push(subscribed);
+    const { members, maxGroups } = options;
+    if (!members.holds(session.userId, name)) {
+      if (!allows(session.cap.join, name)) {
+        const message = `joining ${name} is not allowed to this session`;
+        return this.refuse(session, 'forbidden', message, undefined, name);
+      }
+      if (session.channels.length > maxGroups && members.ownOf(session) >= maxGroups)
+        return this.refuse(session, 'forbidden', `at most ${maxGroups} groups a session`, undefined, name);
+    }
+    session.declined?.delete(name);
+    members.join(session, name, () =>
+      session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name })),
+    );
+  }
+
+  /** Every session is in it already, and where the node is, the session is. */
+  private joinAll(session: Session): void {
+    const position = this.options.everyone.channel?.position;
+    if (position) session.send(joinedFrame(CHANNEL_ALL, position));
+    else this.refuse(session, 'unavailable', ERRORS.unavailable.means, undefined, CHANNEL_ALL);
   }
 
   private leave(session: Session): void {
     const name = this.channelField(session);
     if (name === undefined) return;
-    const at = session.channels.findIndex((channel, i) => i > 0 && channel.name === name);
-    if (at > 0) {
-      const [channel] = session.channels.splice(at, 1);
-      if (channel) this.options.hub.unsubscribe(channel, session);
+    if (name === CHANNEL_ALL) {
+      const message = 'every session is in the channel all for as long as it lasts';
+      return this.refuse(session, 'invalid_channel', message, undefined, name);
     }
-    session.send(frame({ type: 'left', channel: name }));
+    const { members } = this.options;
+    if (members.holds(session.userId, name)) {
+      session.declined ??= new Set();
+      session.declined.add(name);
+    }
+    members.leave(session, name);
   }
 
   private channelField(session: Session): string | undefined {
@@ -254,6 +252,8 @@ export class Input {
 
   private resume(session: Session): void {
     const wanted = this.wanted(session);
+    if (wanted === undefined)
+      return this.refuse(session, 'unavailable', ERRORS.unavailable.means, undefined, CHANNEL_ALL);
     if (typeof wanted === 'string') return this.refuse(session, 'bad_frame', wanted);
     const busy = [...wanted.keys()].find((channel) => (session.replaying?.get(channel) ?? 0) >= MAX_REPLAYS);
     if (busy) return this.refuse(session, 'rate_limited', 'too many resumes at once', undefined, busy.name);
@@ -272,8 +272,11 @@ export class Input {
     }
   }
 
-  /** The session's channels with what it has of each; a sentence when the frame is not as described. */
-  private wanted(session: Session): Map<LocalChannel, Position | number> | string {
+  /**
+   * The session's channels with what it has of each; a sentence when the frame is not as described, undefined where it
+   * names `all` and the node does not hold that yet.
+   */
+  private wanted(session: Session): Map<LocalChannel, Position | number> | string | undefined {
     const wanted = new Map<LocalChannel, Position | number>();
     const last = this.fields.get('last');
     if (last !== undefined) {
@@ -290,8 +293,12 @@ export class Input {
     }
     for (const [name, position] of Object.entries(positions)) {
       if (!isPosition(position)) return `positions: expected {"epoch": text, "seq": number} for ${name}`;
-      const channel = session.channels.find((subscribed) => subscribed.name === name && !subscribed.joiners);
-      if (!channel) return `positions: this session has not joined ${name}`;
+      const channel =
+        name === CHANNEL_ALL
+          ? this.options.everyone.channel
+          : session.channels.find((subscribed) => subscribed.name === name && !subscribed.joiners);
+      if (!channel)
+        return name === CHANNEL_ALL ? undefined : `positions: this session has not joined ${name}`;
       wanted.set(channel, position);
     }
     return wanted;

@@ -84,7 +84,7 @@ export function replay(
 
   /** The client has left the channel meanwhile: it is not to be sent anything more of it. */
   const left = (): boolean => {
-    if (channel.sessions.includes(session)) return false;
+    if (channel.has(session)) return false;
     finish(channel.position);
     turns.done();
     return true;

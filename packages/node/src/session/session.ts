@@ -27,6 +27,8 @@ export class Session {
   state: SessionState = 'joining';
   /** What was subscribed: the session's own channel first. */
   channels: LocalChannel[] = [];
+  /** Groups that a backend has put the user in, and that this session has left. */
+  declined: Set<string> | undefined;
   /** Tick of the ping wheel at which the client was last heard. */
   heardTick: number;
   /** Slot of the ping wheel. */

@@ -12,6 +12,9 @@ import {
 } from '@ringway/protocol';
 import { every, type Logger } from '@ringway/service';
 import type { WebSocket } from 'ws';
+import { Members } from '../groups/members.ts';
+import type { Roster } from '../groups/port.ts';
+import { Everyone } from '../hub/everyone.ts';
 import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
@@ -45,6 +48,7 @@ export interface SessionsOptions {
   readonly settings: NodeSettings;
   readonly router: Router;
   readonly places: Places;
+  readonly roster: Pick<Roster, 'groupsOf'>;
   readonly tickets: Tickets;
   readonly moveTickets: MoveTickets;
   /** Unique over all starts of all nodes. */
@@ -78,6 +82,8 @@ export class Sessions implements SessionHost {
   readonly lagBytes: number;
   readonly flusher = new Flusher();
   readonly hub: Hub;
+  readonly members: Members;
+  private readonly everyone: Everyone;
   readonly mover: Mover<Session>;
   readonly now: () => number;
   readonly wallClock: () => number;
@@ -127,6 +133,12 @@ export class Sessions implements SessionHost {
         this.paused.clear();
       },
     });
+    this.members = new Members({ roster: options.roster, hub: this.hub, byUser: this.byUser });
+    this.everyone = new Everyone({
+      hub: this.hub,
+      router: options.router,
+      sessions: () => this.byUser.all(),
+    });
     this.wheel = new PingWheel({
       intervalMs: settings.pingInterval,
       timeoutMs: settings.pingTimeout,
@@ -156,7 +168,8 @@ export class Sessions implements SessionHost {
     });
     this.input = new Input({
       host: this,
-      hub: this.hub,
+      members: this.members,
+      everyone: this.everyone,
       router: options.router,
       idPrefix: options.idPrefix,
       maxListUsers: settings.maxListUsers,
@@ -176,7 +189,12 @@ export class Sessions implements SessionHost {
 
   start(): void {
     this.wheel.start();
-    this.timers = [every(1_000, () => this.tellExpiring()), every(MOVE_TICK_MS, () => this.mover.tick())];
+    this.everyone.tick();
+    this.timers = [
+      every(1_000, () => this.tellExpiring()),
+      every(1_000, () => this.everyone.tick()),
+      every(MOVE_TICK_MS, () => this.mover.tick()),
+    ];
   }
 
   /** Takes no more sessions, or takes them again. */
@@ -184,7 +202,10 @@ export class Sessions implements SessionHost {
     this.draining = refuse;
   }
 
-  /** Ends every session, spread evenly over a time, so that not all of them ask for another node at one moment. */
+  /**
+   * The node is to end: so does every session, spread evenly over a time, so that not all of them ask for another node at one
+   * moment.
+   */
   async closeAll(name: CloseName, spreadMs: number): Promise<void> {
     const all = [...this.byUser.all()];
     const began = this.now();
@@ -195,10 +216,12 @@ export class Sessions implements SessionHost {
         this.close(all[closed] as Session, name);
       if (closed < all.length) await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    this.everyone.leave();
   }
 
   stop(): void {
     this.wheel.stop();
+    this.members.stop();
     for (const stop of this.timers) stop();
   }
 
@@ -252,16 +275,21 @@ export class Sessions implements SessionHost {
       session,
       joined: (joined) => {
         if (session.state !== 'joining' || !joined.position) return;
+        // where this node is the home, that is before the subscribing has returned
+        session.channels = [joined];
         session.welcome(joined, joined.position);
+        this.everyone.enter(session);
         session.heard();
         session.resume();
         this.mover.arrived(session, claims.avoid ?? [], claims.via === 'move');
+        this.members.arrived(session);
       },
       failed: () => this.close(session, 'unavailable'),
     });
+    if (session.state !== 'joining') return;
     session.channels = [own];
     // nothing is read before the welcome: what the client sends waits in the network
-    if (session.state === 'joining') session.pause();
+    session.pause();
   }
 
   /** A frame came in. */
@@ -340,6 +368,8 @@ export class Sessions implements SessionHost {
     this.wheel.remove(session);
     this.expiry.remove(session);
     this.byUser.remove(session);
+    this.members.ended(session);
+    this.everyone.exit(session);
     for (const channel of session.channels) this.hub.unsubscribe(channel, session);
   }
 
@@ -359,10 +389,9 @@ export class Sessions implements SessionHost {
     session.send(frame({ type: 'refreshed', ...more }));
     // what the right does not cover any more
     for (const channel of session.channels.slice(1)) {
-      if (allows(claims.cap.join, channel.name)) continue;
-      session.channels = session.channels.filter((other) => other !== channel);
-      this.hub.unsubscribe(channel, session);
-      session.send(frame({ type: 'left', channel: channel.name }));
+      const { name } = channel;
+      if (!allows(claims.cap.join, name) && !this.members.holds(session.userId, name))
+        this.members.leave(session, name);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { ClientFrame, ServerFrame } from '@ringway/protocol';
+import { CHANNEL_ALL, type ClientFrame, type ServerFrame } from '@ringway/protocol';
 import { WebSocket } from 'ws';
 
 type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
@@ -26,6 +26,8 @@ export class TestClient {
       const text = data.toString('utf8');
       const frame = JSON.parse(text) as ServerFrame;
       if (frame.type === 'ping' && this.answerPings) this.send({ type: 'pong' });
+      // comes unasked and at its own time: it is nobody's answer
+      if (frame.type === 'joined' && frame.channel === CHANNEL_ALL) this.read.add(frame);
       this.texts.push(text);
       this.frames.push(frame);
       this.wake?.();

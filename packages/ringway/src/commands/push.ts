@@ -20,7 +20,10 @@ export const push: Command = {
       help: 'Id of the message; the same id is stored once. Default random.',
     },
     ephemeral: { type: 'boolean', help: 'Sent at most once, not stored.' },
-    channel: { type: 'boolean', help: 'USER is a whole channel: user:ID or group:NAME.' },
+    channel: {
+      type: 'boolean',
+      help: 'USER is a whole channel: user:ID, group:NAME, or all, which every session is in.',
+    },
     as: {
       type: 'string',
       value: 'NAME',

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import {
   ALL_CAPABILITIES,
   createLocator,
+  hs256Authenticate,
   insecureAuthenticate,
   type Locator,
   UnauthenticatedError,
@@ -61,6 +62,8 @@ export interface DevClusterOptions {
   readonly nodes: number;
   /** Pages that may open sockets. */
   readonly origins: readonly string[];
+  /** Secrets by which users' tokens are signed; undefined: everyone is who they say they are, and may do everything. */
+  readonly authKeys: string | undefined;
   readonly logger: Logger;
 }
 
@@ -71,6 +74,9 @@ export const MAX_NODES = 12;
 const SESSIONS_MS = 500;
 /** Events kept for pages that open later. */
 const HISTORY = 50;
+
+/** What a token must say, as for a locator with nothing but keys set. */
+const CLAIMS = { issuer: undefined, audience: undefined, userClaim: 'sub', capClaim: 'cap' };
 
 /** What was asked for cannot be done. */
 export class DevRefusal extends Error {
@@ -99,12 +105,16 @@ export class DevCluster extends EventEmitter<Events> {
   constructor(options: DevClusterOptions) {
     super();
     this.#options = options;
-    const authenticate = insecureAuthenticate(ALL_CAPABILITIES);
+    const { authKeys } = options;
+    const authenticate =
+      authKeys === undefined
+        ? insecureAuthenticate(ALL_CAPABILITIES)
+        : hs256Authenticate(KeyFamily.parse('RINGWAY_AUTH_KEYS', authKeys), CLAIMS);
     this.locator = createLocator({
       membership: this.#membership,
       ticketKeys: KeyFamily.parse('tickets', this.#ticketKeys),
       clusterKeys: KeyFamily.parse('cluster', this.clusterKeys),
-      // nobody logs in here, so no name that was made to point to this machine may ask
+      // nobody need log in here, so no name that was made to point to this machine may ask
       authenticate: (request) => {
         if (!isOwnHost(request.headers['host']))
           throw new UnauthenticatedError('Host is not this machine’s own');
@@ -171,6 +181,19 @@ export class DevCluster extends EventEmitter<Events> {
     await this.#membership.close();
   }
 
+  /** Where the cluster is and by which keys, as the environment of a program beside it. */
+  get environment(): Readonly<Record<string, string>> {
+    const { publicUrl, internalUrl } = this.locator;
+    const { authKeys } = this.#options;
+    return {
+      LOCATOR_URL: publicUrl,
+      LOCATOR_INTERNAL_URL: internalUrl,
+      RINGWAY_CLUSTER_KEYS: this.clusterKeys,
+      RINGWAY_INGEST_LOCATORS: internalUrl,
+      ...(authKeys !== undefined && { RINGWAY_AUTH_KEYS: authKeys }),
+    };
+  }
+
   /** The last events, oldest first. */
   get history(): readonly DevEvent[] {
     return this.#history;
@@ -232,7 +255,8 @@ export class DevCluster extends EventEmitter<Events> {
   }
 }
 
-function secret(): string {
+/** A new secret, long enough for every family of keys. */
+export function secret(): string {
   return randomBytes(32).toString('hex');
 }
 

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { BasicService, formatAddress, type Logger } from '@ringway/service';
 import { createDevApp } from './app.ts';
 import { DevCluster } from './cluster.ts';
+import { Companion } from './companion.ts';
 import { loopbackOrigins } from './guard.ts';
 
 /** How a {@link DevSystem} is made. */
@@ -11,6 +12,10 @@ export interface DevSystemOptions {
   readonly host: string;
   /** Port of the page, 0 for a free one; undefined for the usual one, or the next that is free. */
   readonly port: number | undefined;
+  /** Secrets by which users' tokens are signed; undefined: nobody needs one. */
+  readonly authKeys: string | undefined;
+  /** Pages that may use the cluster beside its own. */
+  readonly origins: readonly string[];
   readonly logger: Logger;
 }
 
@@ -27,6 +32,7 @@ export class DevSystem extends BasicService {
     () => this.port,
   );
   #cluster: DevCluster | undefined;
+  #companion: Companion | undefined;
 
   constructor(options: DevSystemOptions) {
     super({ name: 'dev', starting: () => this.#starting(), stopping: () => this.#stopping() });
@@ -48,11 +54,26 @@ export class DevSystem extends BasicService {
     return `http://${formatAddress({ host: this.#options.host, port: this.port })}/`;
   }
 
+  /**
+   * Runs a program beside the cluster, with what it needs to find it in its environment; it ends with the system.
+   *
+   * @returns its exit status, 0 where it was this system's end that ended it
+   */
+  async accompany(command: readonly string[]): Promise<number> {
+    const { logger } = this.#options;
+    this.#companion = new Companion(command, this.#cluster?.environment ?? {}, ({ message }) =>
+      logger.error(message),
+    );
+    const status = await this.#companion.exited;
+    return this.state === 'Running' ? status : 0;
+  }
+
   async #starting(): Promise<void> {
-    const { nodes, logger } = this.#options;
+    const { nodes, authKeys, logger } = this.#options;
     await this.#listen();
     // the nodes must know the page's origin, so it has its port before they start
-    const cluster = new DevCluster({ nodes, logger, origins: loopbackOrigins(this.port) });
+    const origins = [...loopbackOrigins(this.port), ...this.#options.origins];
+    const cluster = new DevCluster({ nodes, logger, origins, authKeys });
     await cluster.start().catch(async (error: unknown) => {
       await cluster.stop();
       throw error;
@@ -61,6 +82,7 @@ export class DevSystem extends BasicService {
   }
 
   async #stopping(): Promise<void> {
+    await this.#companion?.stop();
     await this.#app.close();
     await this.#cluster?.stop();
   }

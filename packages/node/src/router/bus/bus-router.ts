@@ -110,7 +110,7 @@ export class BusRouter implements Router, BusUser {
 
   resubscribe(channel: string, sessions: number): void {
     const stream = this.streams?.get(channel);
-    if (!stream) return;
+    if (!stream || stream.sessions === sessions) return;
     stream.sessions = sessions;
     this.options.bus.setSessions(channel, sessions);
   }

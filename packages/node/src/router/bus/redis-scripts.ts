@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { RedisScript } from '../../log/redis-script.ts';
+import { type RedisScript, redisScript } from '../../log/redis-script.ts';
 
 /**
  * The directory in Redis, behind one hash tag (KEYS[1], `P`), so that each step is one script:
@@ -126,14 +125,10 @@ return reply
 `);
 
 /** ARGV: the parcels. */
-export const broadcastScript: RedisScript = plain(`
+export const broadcastScript: RedisScript = redisScript(`
 return redis.call('PUBLISH', KEYS[1] .. ':all', ARGV[1])
 `);
 
 function script(body: string): RedisScript {
-  return plain(PRELUDE + body);
-}
-
-function plain(text: string): RedisScript {
-  return { text, sha: createHash('sha1').update(text, 'utf8').digest('hex') };
+  return redisScript(PRELUDE + body);
 }
