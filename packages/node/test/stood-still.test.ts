@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryLog } from '../src/log/memory.ts';
 import { Tenures } from '../src/log/tenures.ts';
 import { type OpenedRouter, openRouter } from '../src/router/open-router.ts';
+import type { Outcome } from '../src/router/port.ts';
 import { nodeSettings } from '../src/settings.ts';
 import { clusterKeys, waitFor } from './support/cluster.ts';
 import { RecordedChannels } from './support/recorded-channels.ts';
@@ -133,5 +134,27 @@ describe('a node that stood still', () => {
     await waitFor(() => first.opened.counts.stops === 1, 'it to notice');
     await waitFor(() => second.opened.counts.peers.open === 1, 'the link again');
     expect(first.local.data(channel)).toEqual(['before']);
+  });
+
+  it('and sees another refuses what its clients had said: they say it again, in order, or have done so elsewhere', async () => {
+    await see(false);
+    await waitFor(() => first.opened.counts.peers.open === 1, 'the link back');
+    const { router } = first.opened;
+    const outcomes: string[] = [];
+    const say = (id: string): void => {
+      const done = (outcome: Outcome): void => {
+        outcomes.push(`${id} ${outcome.kind === 'failed' ? outcome.code : 'published'}`);
+      };
+      router.publish({ channel, from: '"user:b"', id: `"${id}"`, data: '1', ephemeral: false, done });
+    };
+    first.skew = 60_000;
+    say('1');
+    say('2');
+    expect(outcomes).toEqual(['1 unavailable', '2 unavailable']);
+    await waitFor(() => {
+      say('again');
+      return outcomes.at(-1) === 'again published';
+    }, 'it to act again');
+    expect(first.opened.counts.stops).toBe(1);
   });
 });

@@ -182,12 +182,14 @@ export class RingRouter implements Router, PeerUser {
     this.updating = true;
     this.peers.reset();
     this.updating = false;
+    this.publishing.suspend();
     this.review();
   }
 
   /** The ring is known again. */
   resume(): void {
     this.placement.resume();
+    this.publishing.resume();
     this.review();
   }
 
