@@ -41,6 +41,9 @@ const cases: Readonly<Record<string, Case>> = {
     needs: [],
     consumer: `
       import { RingwayClient, RingwayError, type Message } from '@ringway/client';
+      import { type PresenceWatch, watchPresence } from '@ringway/client/presence';
+      export const watch = (client: RingwayClient): Promise<PresenceWatch> =>
+        watchPresence(client, ['bob'], ({ userId, online }) => { void [userId, online]; });
       export function follow(client: RingwayClient): void {
         client.on('message', (message: Message) => { void message; });
       }
@@ -48,9 +51,10 @@ const cases: Readonly<Record<string, Case>> = {
     `,
     program: `
       import { RingwayClient } from '@ringway/client';
-      console.log(typeof RingwayClient);
+      import { watchPresence } from '@ringway/client/presence';
+      console.log(typeof RingwayClient, typeof watchPresence);
     `,
-    prints: 'function',
+    prints: 'function function',
   },
   push: {
     needs: ['ring'],

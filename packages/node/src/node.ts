@@ -185,7 +185,7 @@ class Parts {
         logger.warn({ peer, reason }, 'a link to a peer was refused or given up');
       },
     });
-    const { router, places, peers } = this.openedRouter;
+    const { router, presence, places, peers } = this.openedRouter;
     this.openedRoster = openRoster(settings, { peers, logger, random, now, wallClock });
     const { roster } = this.openedRoster;
     const scheme = { router: settings.router, log: settings.log, groups: this.openedRoster.kind };
@@ -213,6 +213,7 @@ class Parts {
       nodeId,
       settings,
       router,
+      presence,
       places,
       roster,
       tickets,
@@ -318,6 +319,7 @@ class Parts {
       headerTimeoutMs: settings.headerTimeout,
       maxListUsers: settings.maxListUsers,
       router,
+      presence,
       roster,
       registry: metrics.registry,
       logger,

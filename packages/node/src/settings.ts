@@ -166,6 +166,19 @@ export const nodeSettings = Object.freeze({
     max: 60_000,
     help: 'How long a publish or a new session waits for a home that cannot be reached.',
   }),
+  presenceDebounce: setting.duration('RINGWAY_PRESENCE_DEBOUNCE', {
+    default: 5_000,
+    min: 500,
+    max: 600_000,
+    help: 'How long a user must be without a session until those who watch are told; a home that is new does not call anybody offline for so long. After a crash clients take up to 3 s to come back.',
+  }),
+  presenceStreams: setting.int('RINGWAY_PRESENCE_STREAMS', {
+    default: 64,
+    min: 0,
+    max: 10_000,
+    unit: 'streams',
+    help: 'Most streams of presence events that backends may have open at the node.',
+  }),
   expiringNotice: setting.duration('RINGWAY_EXPIRING_NOTICE', {
     default: 60_000,
     min: 1_000,

@@ -37,6 +37,10 @@ class OneChannel implements LocalChannels {
 
   kick(): void {}
 
+  subscribersOf(): [] {
+    return [];
+  }
+
   *held() {
     if (this.held_) {
       yield {

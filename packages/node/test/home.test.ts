@@ -42,7 +42,7 @@ describe('interest that stands by at whoever is home next', () => {
   }
 
   it('is sent nothing before that, and all from then on', () => {
-    home.standBy(holder, CHANNEL, 3, false);
+    home.standBy(holder, { channel: CHANNEL, sessions: 3 }, false);
     expect(reached()).toBe(0);
     home.takeOver((channel) => channel !== CHANNEL);
     expect(reached()).toBe(0);
@@ -56,7 +56,7 @@ describe('interest that stands by at whoever is home next', () => {
   });
 
   it('stays where it has no sessions for a while, and a check finds it so', () => {
-    home.standBy(holder, CHANNEL, 3, true);
+    home.standBy(holder, { channel: CHANNEL, sessions: 3 }, true);
     home.setSessions(holder, CHANNEL, 0);
     home.check(holder, [{ channel: CHANNEL, sessions: 0, at: home.head(CHANNEL) as Position }]);
     expect(holder.records).toEqual([]);
@@ -65,16 +65,16 @@ describe('interest that stands by at whoever is home next', () => {
   });
 
   it('counts at once where this node is home already', () => {
-    home.standBy(holder, CHANNEL, 2, true);
+    home.standBy(holder, { channel: CHANNEL, sessions: 2 }, true);
     expect(reached()).toBe(2);
   });
 
   it('gives way to what its holder registers, and neither outlives the other', () => {
-    home.standBy(holder, CHANNEL, 3, false);
+    home.standBy(holder, { channel: CHANNEL, sessions: 3 }, false);
     home.register(
       holder,
       CHANNEL,
-      1,
+      { sessions: 1 },
       undefined,
       () => {},
       () => {},
@@ -82,18 +82,18 @@ describe('interest that stands by at whoever is home next', () => {
     );
     home.takeOver(() => true);
     expect(reached()).toBe(1);
-    home.standBy(holder, CHANNEL, 2, false);
+    home.standBy(holder, { channel: CHANNEL, sessions: 2 }, false);
     expect(reached()).toBe(2);
-    home.standBy(holder, CHANNEL, 0, false);
+    home.standBy(holder, { channel: CHANNEL, sessions: 0 }, false);
     expect(reached()).toBe(0);
-    home.standBy(holder, CHANNEL, 1, false);
+    home.standBy(holder, { channel: CHANNEL, sessions: 1 }, false);
     home.withdraw(holder, CHANNEL);
     home.takeOver(() => true);
     expect(reached()).toBe(0);
   });
 
   it('falls with the link', () => {
-    home.standBy(holder, CHANNEL, 3, false);
+    home.standBy(holder, { channel: CHANNEL, sessions: 3 }, false);
     home.dropHolder(holder);
     home.takeOver(() => true);
     expect(reached()).toBe(0);
@@ -215,7 +215,7 @@ describe('a registration for which a shared log is asked', () => {
     home.register(
       holder,
       CHANNEL,
-      sessions,
+      { sessions },
       since,
       () => accepted++,
       () => {},

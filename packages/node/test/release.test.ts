@@ -12,6 +12,7 @@ const local: LocalChannels = {
   positionOf: () => undefined,
   kick: () => {},
   held: () => [],
+  subscribersOf: () => [],
 };
 
 describe('a node that leaves the ring', () => {

@@ -181,6 +181,7 @@ describe('rule 6: what one node says to one channel', () => {
           reading: 0,
           positionOf: () => undefined,
           kick: () => {},
+          subscribersOf: () => [],
           held: () => [],
         };
         const lone = new LoneRouter(PEERS, local, rule);

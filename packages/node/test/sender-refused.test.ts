@@ -10,6 +10,7 @@ const NOBODY: LocalChannels = {
   reading: 0,
   positionOf: () => undefined,
   kick: () => {},
+  subscribersOf: () => [],
   held: () => [],
 };
 

@@ -14,6 +14,7 @@ const NOBODY: LocalChannels = {
   positionOf: () => undefined,
   kick: () => {},
   held: () => [],
+  subscribersOf: () => [],
 };
 
 describe('a publication that comes back from the node that it was forwarded to', () => {

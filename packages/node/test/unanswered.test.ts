@@ -9,6 +9,7 @@ const local: LocalChannels = {
   reading: 0,
   positionOf: () => undefined,
   kick: () => {},
+  subscribersOf: () => [],
   held: () => [],
 };
 const UNKNOWN: Outcome = { kind: 'failed', code: 'unknown' };

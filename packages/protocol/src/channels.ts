@@ -1,8 +1,13 @@
-/** What a channel's name begins with: `user:<id>`, `group:<name>`, or the single channel `all`. */
-export type ChannelKind = 'user' | 'group' | 'all';
+/**
+ * What a channel's name begins with: `user:<id>`, `group:<name>`, the single channel `all`, or `presence:user:<id>`, in which
+ * the cluster itself says whether the user is online.
+ */
+export type ChannelKind = 'user' | 'group' | 'all' | 'presence';
 
 /** The channel of every session on every node. */
 export const CHANNEL_ALL = 'all';
+
+const PRESENCE = 'presence:';
 
 /** Longest user id or group name, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 256;
@@ -39,15 +44,30 @@ export function groupChannel(name: string): string {
   return `group:${name}`;
 }
 
+/** The channel in which the cluster says whether a user is online. */
+export function presenceChannel(userId: string): string {
+  return PRESENCE + userChannel(userId);
+}
+
+/** The channel that a `presence:` channel is about, or the channel itself. */
+export function innerChannel(channel: string): string {
+  return channel.startsWith(PRESENCE) ? channel.slice(PRESENCE.length) : channel;
+}
+
 /** The `from` of what a backend publishes. */
 export function serviceSender(name: string): string {
   return `service:${name}`;
 }
 
+/** The `from` of what the cluster itself says. */
+export const CLUSTER_SENDER = serviceSender('ringway');
+
 /** The kind of a well-formed channel name; undefined when it is none. */
 export function channelKind(channel: string): ChannelKind | undefined {
   if (channel.startsWith('user:')) return isUserId(channel.slice(5)) ? 'user' : undefined;
   if (channel.startsWith('group:')) return isUserId(channel.slice(6)) ? 'group' : undefined;
+  if (channel.startsWith(PRESENCE))
+    return channelKind(innerChannel(channel)) === 'user' ? 'presence' : undefined;
   return channel === CHANNEL_ALL ? 'all' : undefined;
 }
 

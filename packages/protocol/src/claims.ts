@@ -77,6 +77,8 @@ export interface TicketClaims {
   /** The ring by which the node was chosen. */
   readonly ring: { readonly index: string; readonly checksum: string };
   readonly cap: Capabilities;
+  /** With `via` `move`: since when the session has been there, in milliseconds since the epoch; it keeps that. */
+  readonly since?: number;
   /** Why the node is not, or was not always, the user's home: the caller avoided a node, or a node moved the session. */
   readonly via?: 'avoid' | 'move';
   /** With `via` `avoid`: the nodes that the caller avoided; with `move`: the node that it came from, where that is leaving. */

@@ -16,7 +16,11 @@ export const ERRORS = {
     retryable: false,
     means: 'a user id has 1 to 256 bytes of UTF-8, no control characters',
   },
-  invalid_channel: { status: 400, retryable: false, means: 'a channel is user:<id>, group:<name> or all' },
+  invalid_channel: {
+    status: 400,
+    retryable: false,
+    means: 'a channel is user:<id>, group:<name> or all; presence:user:<id> can be joined',
+  },
   list_too_long: { status: 400, retryable: false, means: 'more targets in one list than are allowed' },
   unauthenticated: { status: 401, retryable: false, means: 'no valid credential' },
   forbidden: { status: 403, retryable: false, means: 'the credential does not allow this' },

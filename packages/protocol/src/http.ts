@@ -10,6 +10,9 @@ export const HTTP = Object.freeze({
   owner: '/owner',
   publish: '/publish',
   sessions: '/sessions',
+  presence: '/presence',
+  /** Server-sent events: who comes and goes. */
+  presenceEvents: '/presence/events',
   /** `/groups/NAME/members/USER`; `?userId=` lists the groups of a user. */
   groups: '/groups',
   drain: '/drain',
@@ -101,6 +104,44 @@ export interface SessionInfo {
   readonly nodeId: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
+}
+
+/** `data` of a message of a `presence:` channel. */
+export interface PresenceState {
+  readonly userId: string;
+  readonly online: boolean;
+  /** While online: when the earliest of the user's sessions began, in milliseconds since the epoch. */
+  readonly since?: number;
+}
+
+/** `data` of a `state` event of `GET /presence/events`. */
+export interface StreamedState extends PresenceState {
+  /** It was so when the stream began, or soon after. */
+  readonly snapshot?: true;
+}
+
+/** One of `users` in the answer of `GET` and `POST /presence`; with `error` nothing is known of the user. */
+export type UserPresence =
+  | (PresenceState & {
+      readonly sessions: number;
+      readonly nodes: readonly { readonly nodeId: string; readonly sessions: number }[];
+      readonly error?: undefined;
+    })
+  | {
+      readonly userId: string;
+      readonly error: { readonly code: ErrorCode; readonly message: string };
+    };
+
+/** Answer of `GET /presence?group=`. */
+export interface GroupPresence {
+  readonly group: string;
+  readonly sessions: number;
+  /** Whose sessions they are, each once; at most 10,000. */
+  readonly users: readonly string[];
+  /** There are more users than those. */
+  readonly more: boolean;
+  /** Nodes with sessions of the group that did not tell in time whose they are. */
+  readonly missing: readonly string[];
 }
 
 /** Where backends put a user into a group, by `PUT`, and take it out, by `DELETE`. */

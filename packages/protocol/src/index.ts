@@ -1,11 +1,14 @@
 export {
   CHANNEL_ALL,
   type ChannelKind,
+  CLUSTER_SENDER,
   channelKind,
   groupChannel,
+  innerChannel,
   isChannel,
   isUserId,
   MAX_NAME_BYTES,
+  presenceChannel,
   serviceSender,
   userChannel,
   userOf,
@@ -54,10 +57,12 @@ export {
   type DrainCause,
   type GroupMember,
   type GroupMembers,
+  type GroupPresence,
   HTTP,
   memberPath,
   membersPath,
   type OwnerAnswer,
+  type PresenceState,
   type Problem,
   type PublishAnswer,
   type PublishRequest,
@@ -65,8 +70,10 @@ export {
   type RingDocumentMember,
   type RouteAnswer,
   type SessionInfo,
+  type StreamedState,
   socketUrlHead,
   type UserGroups,
+  type UserPresence,
 } from './http.ts';
 export { type Position, samePosition } from './position.ts';
 export { RawFields, type ScanFailure, scanArray, scanFields } from './scanner.ts';

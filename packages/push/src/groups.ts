@@ -44,7 +44,7 @@ export class Groups {
 }
 
 /** The channel of a group that may be one. */
-function checkGroup(group: unknown): string {
+export function checkGroup(group: unknown): string {
   // what holds for a user's id holds for a group's name
   if (isUserId(group)) return groupChannel(group);
   throw new InvalidRequestError(

@@ -1,9 +1,12 @@
 import {
+  channelKind,
+  type GroupPresence,
   HTTP,
   isChannel,
   isUserId,
   type PublishTarget,
   type SessionInfo,
+  type UserPresence,
   userChannel,
 } from '@ringway/protocol';
 import { hmacSigner } from '@ringway/service';
@@ -15,6 +18,13 @@ import { Lanes } from './lanes.ts';
 import { MintedTokens } from './minted-tokens.ts';
 import { duration, type PushOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { issuesTokens, type NodeTokens, type RingSource } from './port.ts';
+import { PresenceCalls } from './presence.ts';
+import {
+  type PresenceChange,
+  type PresenceWatch,
+  PresenceWatcher,
+  type PresenceWatchOptions,
+} from './presence-watch.ts';
 import { Publication, type PublishResult } from './publication.ts';
 import { dataText } from './raw-json.ts';
 import { Requests } from './requests.ts';
@@ -50,6 +60,8 @@ export class RingwayPush {
   readonly #homes: Homes;
   readonly #delivery: Delivery;
   readonly #requests: Requests;
+  readonly #presence: PresenceCalls;
+  readonly #watches = new Set<PresenceWatcher>();
   readonly #groups: Groups;
   readonly #lanes = new Lanes<Publication>();
   readonly #pending = new Set<Publication>();
@@ -59,7 +71,7 @@ export class RingwayPush {
   /** @throws OptionError */
   constructor(options: PushOptions) {
     const resolved = resolveOptions(options);
-    const { source, keys, cluster, name, attemptTimeoutMs, random } = resolved;
+    const { source, keys, cluster, name, timeoutMs, attemptTimeoutMs, random } = resolved;
     this.#options = resolved;
     this.#source = source;
     this.#transport = new Transport(resolved.tls);
@@ -68,6 +80,15 @@ export class RingwayPush {
     else if (issuesTokens(source)) this.#tokens = source.tokens();
     else throw new OptionError('clusterKeys', 'required with this source, which hands out no tokens');
     this.#homes = new Homes(source);
+    this.#requests = new Requests({
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      timeoutMs,
+      attemptTimeoutMs,
+      random,
+    });
+    this.#presence = new PresenceCalls(this.#homes, this.#requests);
     this.#delivery = new Delivery({
       homes: this.#homes,
       tokens: this.#tokens,
@@ -129,6 +150,46 @@ export class RingwayPush {
   }
 
   /**
+   * Who of these users is online, on which nodes, since when and with how many sessions: one answer for each, in order. One
+   * whose home could not be reached has an `error` instead.
+   * @throws PushError (as a rejection)
+   */
+  presence(userIds: readonly string[]): Promise<readonly UserPresence[]> {
+    return this.#presence.users(userIds);
+  }
+
+  /** Who has sessions in a group: at most 10,000 users, and `more` where there are more. @throws PushError (as a rejection) */
+  groupPresence(group: string): Promise<GroupPresence> {
+    return this.#presence.group(group);
+  }
+
+  /**
+   * Tells who comes online and who goes, each real change once: a reconnect, a move, a change of the ring and the end of a
+   * node are none. Begins with those that are online.
+   * @throws PushError
+   */
+  watchPresence(options: PresenceWatchOptions, listener: (change: PresenceChange) => void): PresenceWatch {
+    if (this.#closed) throw new ClosedError('this RingwayPush was closed');
+    const watch = new PresenceWatcher({
+      ...options,
+      homes: this.#homes,
+      tokens: this.#tokens,
+      transport: this.#transport,
+      calls: this.#presence,
+      random: this.#options.random,
+      listener,
+    });
+    this.#watches.add(watch);
+    return {
+      ready: watch.ready,
+      close: () => {
+        this.#watches.delete(watch);
+        return watch.close();
+      },
+    };
+  }
+
+  /**
    * Puts the user into the group (named without `group:`): all its sessions, those that come later too, until it is taken
    * out. May be repeated.
    * @throws PushError (as a rejection)
@@ -171,9 +232,11 @@ export class RingwayPush {
   async close(): Promise<void> {
     this.#closed = true;
     this.#requests.close();
+    const watches = [...this.#watches].map((watch) => watch.close());
     for (const publication of this.#pending) {
       publication.fail(new ClosedError('closed before it was answered', { id: publication.id }));
     }
+    await Promise.all(watches);
     await this.#source.close();
     await this.#transport.close();
   }
@@ -235,7 +298,7 @@ export class RingwayPush {
 
 function channelsOf(to: PublishTarget): readonly string[] {
   if (typeof to === 'string') {
-    if (isChannel(to)) return [to];
+    if (isChannel(to) && channelKind(to) !== 'presence') return [to];
     throw new InvalidRequestError(
       'invalid_channel',
       `to: expected user:<id>, group:<name> or all, got ${JSON.stringify(to)}`,

@@ -31,8 +31,16 @@ export class Requests {
     this.#closed = true;
   }
 
-  /** Asks the home of a channel, or its successor. `path` with its query. @throws PushError (as a rejection) */
-  ask(method: 'GET' | 'PUT' | 'DELETE', channel: string, path: string): Promise<unknown> {
+  /**
+   * Asks the home of a channel, or its successor. `path` with its query, `body` as JSON text; a `POST` only asks.
+   * @throws PushError (as a rejection)
+   */
+  ask(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    channel: string,
+    path: string,
+    body?: string,
+  ): Promise<unknown> {
     const { homes, tokens, transport, timeoutMs, attemptTimeoutMs } = this.#context;
     /** Why an earlier attempt may have done what was asked. */
     let open: PushError | undefined;
@@ -45,6 +53,7 @@ export class Requests {
         url: endpoint(member, path),
         token: await tokens.tokenFor(member.id),
         timeoutMs: attemptTimeoutMs,
+        ...(body !== undefined && { body }),
       });
       if (reply.kind === 'answer') {
         if (reply.status < 300) return { value: JSON.parse(reply.text) };
@@ -55,7 +64,8 @@ export class Requests {
       homes.suspect(member.id);
       const message = `${member.id} does not answer`;
       const fields = { to: channel, cause: reply.cause };
-      if (reply.kind === 'unanswered' && method !== 'GET') open = new UnknownOutcomeError(message, fields);
+      const changes = method === 'PUT' || method === 'DELETE';
+      if (reply.kind === 'unanswered' && changes) open = new UnknownOutcomeError(message, fields);
       return { problem: open ?? new UnavailableError(message, fields) };
     });
   }

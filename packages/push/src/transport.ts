@@ -15,6 +15,17 @@ export type Reply =
   | { readonly kind: 'unanswered'; readonly cause: unknown }
   | { readonly kind: 'answer'; readonly status: number; readonly text: string };
 
+/** What a request for a stream came to: an answer that is none, or the stream, in blocks. Rejects when there is no answer. */
+export type StreamReply =
+  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  | { readonly kind: 'stream'; readonly blocks: AsyncIterable<string> };
+
+export interface StreamCall {
+  readonly url: string;
+  readonly token: string;
+  readonly signal: AbortSignal;
+}
+
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
@@ -26,6 +37,10 @@ export interface Call {
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
+/** A stream that says nothing for so long, not even that it lives, has ended without a sign. */
+const QUIET_MS = 40_000;
+/** Longest block of a stream: no server can fill a backend's memory. */
+const MAX_BLOCK = 64 * 1024;
 /** An answer's size is bounded, so that no server can fill a backend's memory. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
@@ -42,10 +57,14 @@ const REFUSED = new Set([
 /** Keep-alive connections to nodes and locators. Never rejects: a failure is a reply that says whether anything was sent. */
 export class Transport {
   readonly #agent: Agent;
+  /** For what has no end, and so no greatest size. */
+  readonly #streams: Agent;
 
   constructor(tls: TlsOptions = {}) {
+    const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS };
+    this.#streams = new Agent({ connect, bodyTimeout: QUIET_MS, headersTimeout: QUIET_MS });
     this.#agent = new Agent({
-      connect: { ...tls, timeout: CONNECT_TIMEOUT_MS },
+      connect,
       keepAliveTimeout: 20_000,
       // one request a connection: a later one must not fail with the one before it
       pipelining: 1,
@@ -76,8 +95,30 @@ export class Transport {
     }
   }
 
+  /** Server-sent events, block by block as they come. */
+  async stream({ url, token, signal }: StreamCall): Promise<StreamReply> {
+    const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
+    const { statusCode, body } = await request(url, { headers, signal, dispatcher: this.#streams });
+    if (statusCode !== 200) return { kind: 'answer', status: statusCode, text: await body.text() };
+    return { kind: 'stream', blocks: blocksOf(body) };
+  }
+
   async close(): Promise<void> {
+    await this.#streams.destroy();
     await this.#agent.destroy();
+  }
+}
+
+/** What stands between empty lines. */
+async function* blocksOf(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    if (text.length > MAX_BLOCK) return;
+    yield* blocks;
   }
 }
 

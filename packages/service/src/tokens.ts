@@ -136,6 +136,7 @@ function isTicketClaims(claims: object): claims is TicketClaims {
     isUserId(c['sub']) &&
     typeof c['jti'] === 'string' &&
     (c['sexp'] === undefined || isTime(c['sexp'])) &&
+    (c['since'] === undefined || isTime(c['since'])) &&
     typeof ring?.['index'] === 'string' &&
     typeof ring['checksum'] === 'string' &&
     capabilitiesProblem(cap) === undefined &&

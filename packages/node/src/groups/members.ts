@@ -1,5 +1,6 @@
 import { groupChannel } from '@ringway/protocol';
 import type { Hub } from '../hub/hub.ts';
+import type { Waiting } from '../hub/local-channel.ts';
 import { whenever } from '../router/whenever.ts';
 import type { SessionsByUser } from '../session/by-user.ts';
 import { frame, joinedFrame } from '../session/frames.ts';
@@ -88,13 +89,11 @@ export class Members implements RosterUser {
     this.lookIn(LOOK_MS);
   }
 
-  /** Subscribes the session, which is not: it is told `joined` when the home knows. */
-  join(session: Session, name: string, failed: () => void): void {
+  /** Subscribes the session, which is not. `joined` is called when the home knows. */
+  join(session: Session, name: string, { joined, failed }: Waiting): void {
     const channel = this.context.hub.subscribe(name, {
       session,
-      joined: ({ position }) => {
-        if (position) session.send(joinedFrame(name, position));
-      },
+      joined,
       failed: () => {
         const at = session.channels.findIndex((subscribed) => subscribed.name === name);
         if (at > 0) session.channels.splice(at, 1);
@@ -118,8 +117,13 @@ export class Members implements RosterUser {
     const present = new Set(session.channels.map(({ name }) => name));
     for (const name of this.known.get(session.userId) ?? []) {
       if (present.has(name) || session.declined?.has(name)) continue;
-      // nobody asks again for what nobody has asked for
-      this.join(session, name, () => this.doubt(session.userId));
+      this.join(session, name, {
+        joined: ({ position }) => {
+          if (position) session.send(joinedFrame(name, position));
+        },
+        // nobody asks again for what nobody has asked for
+        failed: () => this.doubt(session.userId),
+      });
     }
   }
 

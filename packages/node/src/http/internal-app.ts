@@ -13,6 +13,7 @@ import { refuse } from './refuse.ts';
 import { type DrainRoutesOptions, drainRoutes } from './routes/drain.ts';
 import { type GroupRoutesOptions, groupRoutes } from './routes/groups.ts';
 import { type HealthRoutesOptions, healthRoutes } from './routes/health.ts';
+import { type PresenceRoutesOptions, presenceRoutes } from './routes/presence.ts';
 import { type PublishRoutesOptions, publishRoutes } from './routes/publish.ts';
 import { type SessionRoutesOptions, sessionRoutes } from './routes/sessions.ts';
 
@@ -20,6 +21,7 @@ export interface InternalAppOptions
   extends HealthRoutesOptions,
     PublishRoutesOptions,
     SessionRoutesOptions,
+    PresenceRoutesOptions,
     DrainRoutesOptions,
     GroupRoutesOptions {
   readonly tls: TlsMaterial | undefined;
@@ -75,6 +77,7 @@ export function internalApp(options: InternalAppOptions): FastifyInstance {
   healthRoutes(app, options);
   publishRoutes(app, options);
   sessionRoutes(app, options);
+  presenceRoutes(app, options);
   groupRoutes(app, options);
   drainRoutes(app, options);
   return app;

@@ -75,7 +75,10 @@ function readOrder(text: string, maxUsers: number): PublishOrder | BadOrder {
   const order = { id, data, ephemeral: ephemeral === 'true' };
   const channel = unquote(to);
   if (channel !== undefined) {
-    if (channelKind(channel) === undefined) return bad('invalid_channel', ERRORS.invalid_channel.means, id);
+    const kind = channelKind(channel);
+    if (kind === undefined) return bad('invalid_channel', ERRORS.invalid_channel.means, id);
+    if (kind === 'presence')
+      return bad('invalid_channel', 'nobody publishes to presence: the cluster says who is there', id);
     return { ...order, channels: [channel], users: undefined };
   }
   const users = usersOf(to);

@@ -1,5 +1,5 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import type { Delivery, LocalChannels, Router } from '../router/port.ts';
+import type { Delivery, LocalChannels, Router, Subscriber } from '../router/port.ts';
 import { whenever } from '../router/whenever.ts';
 import { frame, messageFrame } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
@@ -138,6 +138,11 @@ export class Hub implements LocalChannels {
 
   positionOf(name: string): Position | undefined {
     return this.channels.get(name)?.at;
+  }
+
+  subscribersOf(name: string): Iterable<Subscriber> {
+    const channel = this.channels.get(name);
+    return channel?.joiners?.keys() ?? channel?.sessions ?? [];
   }
 
   kick(channel: string, banSeconds: number): void {

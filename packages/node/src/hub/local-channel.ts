@@ -1,5 +1,5 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import { keyPoint } from '@ringway/ring';
+import { channelPoint } from '../channel-point.ts';
 import type { Delivery } from '../router/port.ts';
 import { messageHead } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
@@ -50,7 +50,7 @@ export class LocalChannel {
 
   constructor(name: string) {
     this.name = name;
-    this.point = keyPoint(name);
+    this.point = channelPoint(name);
   }
 
   /** Those whom the home has accepted. */

@@ -1,5 +1,5 @@
-import type { RingMember } from '@ringway/ring';
-import { keyPoint, type MovedRanges } from '@ringway/ring';
+import type { MovedRanges, RingMember } from '@ringway/ring';
+import { channelPoint } from '../channel-point.ts';
 
 /** So many turns of events are told apart; beyond that the oldest are one, and who comes from before them is told a gap. */
 const MAX_TENURES = 128;
@@ -98,11 +98,11 @@ export class Tenures {
 
   /** The epoch of a channel that this node is home of, or was last. */
   epochOf(channel: string): string {
-    return epochName(this.incarnation, this.of(keyPoint(channel))?.number ?? this.oldest);
+    return epochName(this.incarnation, this.of(channelPoint(channel))?.number ?? this.oldest);
   }
 
   tenureOf(channel: string): TenureOf {
-    const point = keyPoint(channel);
+    const point = channelPoint(channel);
     const tenure = this.of(point);
     const loss = this.losses.findLast(({ next }) => next(point) !== undefined);
     const ended = loss && (!tenure || loss.number > tenure.number) ? loss : undefined;

@@ -33,7 +33,13 @@ const membership = { userId: name, group: name, stamp: count };
 const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   hello: fields({ nodeId: text, incarnation: text, proof: text }),
   heartbeat: fields({ unheard: listOf(text), echo: flag }),
-  interest: fields({ correlation, channel, sessions: count, position: optional(position) }),
+  interest: fields({
+    correlation,
+    channel,
+    sessions: count,
+    position: optional(position),
+    since: optional(count),
+  }),
   interested: fields({
     correlation,
     start: optional(position),
@@ -41,8 +47,8 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     code: optional(errorCode),
     home: optional(text),
   }),
-  sessions: fields({ channel, sessions: count, kept: optional(flag) }),
-  standby: fields({ items: listOf(fields({ channel, sessions: count })) }),
+  sessions: fields({ channel, sessions: count, kept: optional(flag), since: optional(count) }),
+  standby: fields({ items: listOf(fields({ channel, sessions: count, since: optional(count) })) }),
   moved: fields({ channel }),
   read: fields({
     correlation,
@@ -66,7 +72,9 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   synced: fields({ correlation }),
   release: fields({ correlation }),
   released: fields({ correlation }),
-  check: fields({ items: listOf(fields({ channel, sessions: count, at: position })) }),
+  check: fields({
+    items: listOf(fields({ channel, sessions: count, at: position, since: optional(count) })),
+  }),
   checked: fields({
     lost: listOf(channel),
     behind: listOf(fields({ channel, head: position })),
@@ -83,6 +91,28 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
     ),
   }),
   kick: fields({ channel, banSeconds: count, forwarded: flag }),
+  presence: fields({ correlation, channels: listOf(channel), debounced: flag }),
+  presences: fields({
+    correlation,
+    items: listOf(
+      fields({
+        code: optional(errorCode),
+        online: flag,
+        unsure: optional(flag),
+        since: optional(count),
+        nodes: listOf(fields({ nodeId: text, sessions: count })),
+      }),
+    ),
+  }),
+  occupants: fields({ correlation, channel }),
+  occupantsAre: fields({
+    correlation,
+    sessions: count,
+    users: listOf(text),
+    more: flag,
+    missing: listOf(text),
+    code: optional(errorCode),
+  }),
   member: fields({ correlation, ...membership }),
   membered: fields({ correlation, stamp: count }),
   rosterAsk: fields({ correlation, digest: text }),

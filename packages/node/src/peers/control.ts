@@ -1,5 +1,6 @@
 import type { ErrorCode, Position } from '@ringway/protocol';
 import type { MembershipEntry } from '../groups/membership-table.ts';
+import type { PresenceControl } from './presence-control.ts';
 
 /** What became of one channel of a list. */
 export interface ListOutcome {
@@ -12,21 +13,27 @@ export interface ListOutcome {
 export interface StandbyItem {
   readonly channel: string;
   readonly sessions: number;
+  readonly since?: number;
 }
 
 /** Everything that is not sent once for each message. */
 export type Control =
+  | PresenceControl
   /** First record from the accepting side: proves the cluster key. */
   | { readonly t: 'hello'; readonly nodeId: string; readonly incarnation: string; readonly proof: string }
   /** Whom the sender does not hear. Sent at intervals and whenever it changes. */
   | { readonly t: 'heartbeat'; readonly unheard: readonly string[]; readonly echo: boolean }
-  /** The sender holds `sessions` subscribers of the channel; from `position` on, where it has one. */
+  /**
+   * The sender holds `sessions` subscribers of the channel; from `position` on, where it has one. `since`, here and below: when
+   * the first of them began, of a user's channel, in milliseconds since the epoch.
+   */
   | {
       readonly t: 'interest';
       readonly correlation: number;
       readonly channel: string;
       readonly sessions: number;
       readonly position?: Position;
+      readonly since?: number;
     }
   /**
    * The stream of the channel goes on behind `start`; deliveries follow on the same link. `goesOn`: nothing lies between
@@ -42,7 +49,13 @@ export type Control =
       readonly home?: string;
     }
   /** How many they are now. None: the sender is no holder any more, unless it says that it has `kept` the channel. */
-  | { readonly t: 'sessions'; readonly channel: string; readonly sessions: number; readonly kept?: boolean }
+  | {
+      readonly t: 'sessions';
+      readonly channel: string;
+      readonly sessions: number;
+      readonly kept?: boolean;
+      readonly since?: number;
+    }
   /**
    * The sender holds subscribers of these channels, and the receiver is to send to them should it become the home; with no
    * sessions, it is not any more. Nothing is answered.
@@ -88,6 +101,7 @@ export type Control =
         readonly channel: string;
         readonly sessions: number;
         readonly at: Position;
+        readonly since?: number;
       }[];
     }
   /** Channels of a check in which the holder is not known, and those in which it is behind. */

@@ -1,5 +1,6 @@
 import type { Member } from '@ringway/membership';
-import { keyPoint, type MovedRanges } from '@ringway/ring';
+import type { MovedRanges } from '@ringway/ring';
+import { channelPoint } from '../channel-point.ts';
 import type { Outbound } from '../peers/outbound.ts';
 
 interface Barrier {
@@ -37,7 +38,7 @@ export class Barriers {
   /** Whether a channel's publications must wait. */
   hold(channel: string): boolean {
     if (this.barriers.size === 0) return false;
-    const point = keyPoint(channel);
+    const point = channelPoint(channel);
     for (const { link, moved } of this.barriers.values()) {
       if (moved.find(point)?.from?.id === link.member.id) return true;
     }

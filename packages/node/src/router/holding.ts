@@ -1,11 +1,11 @@
-import { CHANNEL_ALL, type Position, samePosition } from '@ringway/protocol';
-import { keyPoint } from '@ringway/ring';
+import { CHANNEL_ALL, type Position, samePosition, userOf } from '@ringway/protocol';
+import { channelPoint } from '../channel-point.ts';
 import type { Outbound } from '../peers/outbound.ts';
 import type { Peers } from '../peers/peers.ts';
 import { type Control, type DeliverRecord, encodeControl } from '../peers/wire.ts';
 import type { Home } from './home.ts';
 import type { Placement, PlacementChange } from './placement.ts';
-import type { LocalChannels, SubscribeAnswer } from './port.ts';
+import { earliest, type LocalChannels, type SubscribeAnswer } from './port.ts';
 import { Successors } from './successors.ts';
 import { whenever } from './whenever.ts';
 
@@ -43,6 +43,9 @@ interface Guest {
 }
 
 type Checked = Extract<Control, { t: 'checked' }>;
+type CheckItem = Extract<Control, { t: 'check' }>['items'][number];
+
+const NO_SINCE = Object.freeze({});
 
 /** How often a channel that says nothing is checked, in rounds; a round is a call of {@link Holding.check}. */
 const CHECK_ROUNDS = 5;
@@ -94,7 +97,7 @@ export class Holding {
     this.local = options.local;
     this.timeoutMs = options.timeoutMs;
     this.now = options.now;
-    this.successors = new Successors(options.placement, options.peers);
+    this.successors = new Successors(options.placement, options.peers, (channel) => this.sinceOf(channel));
   }
 
   /** Channels whose home is another node, but for `all`, which is held everywhere. */
@@ -185,7 +188,7 @@ export class Holding {
    */
   check(): void {
     this.round++;
-    const items = new Map<Outbound, { channel: string; sessions: number; at: Position }[]>();
+    const items = new Map<Outbound, CheckItem[]>();
     const checked: Guest[] = [];
     let left = Math.ceil(this.guests.size / CHECK_ROUNDS);
     for (; left > 0; left--) {
@@ -202,7 +205,7 @@ export class Holding {
       checked.push(next.value);
       const batch = items.get(link) ?? [];
       items.set(link, batch);
-      batch.push({ channel, sessions, at });
+      batch.push({ channel, sessions, at, ...this.sinceOf(channel) });
       if (batch.length < CHECK_ITEMS) continue;
       link.send(encodeControl({ t: 'check', items: batch }));
       items.delete(link);
@@ -300,7 +303,7 @@ export class Holding {
   private add(channel: string, sessions: number, first: First | undefined): Guest {
     const guest: Guest = {
       channel,
-      point: keyPoint(channel),
+      point: channelPoint(channel),
       sessions,
       told: 0,
       link: undefined,
@@ -355,14 +358,22 @@ export class Holding {
     const position = this.local.positionOf(channel);
     guest.since = position;
     link.send(
-      encodeControl({ t: 'interest', correlation, channel, sessions, ...(position ? { position } : {}) }),
+      encodeControl({
+        t: 'interest',
+        correlation,
+        channel,
+        sessions,
+        ...(position ? { position } : {}),
+        ...this.sinceOf(channel),
+      }),
     );
   }
 
   private recount(guest: Guest): void {
     const { channel, sessions, link } = guest;
     guest.told = sessions;
-    link?.send(encodeControl({ t: 'sessions', channel, sessions, ...(sessions === 0 && { kept: true }) }));
+    const kept = sessions === 0 ? { kept: true } : {};
+    link?.send(encodeControl({ t: 'sessions', channel, sessions, ...kept, ...this.sinceOf(channel) }));
   }
 
   /** Takes the interest back from where it stands or was asked for. */
@@ -384,6 +395,13 @@ export class Holding {
       // what comes next shows what is missing
       () => {},
     );
+  }
+
+  /** Since when a user has had sessions here, for who is to tell the user's presence. */
+  private sinceOf(channel: string): { readonly since?: number } {
+    if (userOf(channel) === undefined) return NO_SINCE;
+    const since = earliest(this.local.subscribersOf(channel));
+    return since === undefined ? NO_SINCE : { since };
   }
 
   private began(guest: Guest, start: Position, goesOn: boolean): void {

@@ -1,7 +1,7 @@
 import { CHANNEL_ALL, type Position, samePosition } from '@ringway/protocol';
 import { type Appended, type Log, type LoggedMessage, LogRefusedError, type SharedLog } from '../log/port.ts';
-import { type Control, encodeControl, encodeDeliver } from '../peers/wire.ts';
-import { Interests } from './interests.ts';
+import { type Control, encodeControl, encodeDeliver, type StandbyItem } from '../peers/wire.ts';
+import { type Interest, Interests } from './interests.ts';
 import type { LocalChannels, Message, Outcome } from './port.ts';
 import { pageOf } from './read-requests.ts';
 import { SentOn } from './sent-on.ts';
@@ -32,7 +32,7 @@ export class Home {
   private readonly log: Log;
   private readonly local: LocalChannels;
   /** Local sessions are not in it: the hub knows them. */
-  private readonly interests = new Interests();
+  private readonly interests: Interests;
   /** In channels that this node is home of next; the holders are registered with whoever it is now. */
   private readonly standbys = new Interests();
   /** Registrations that wait for a shared log, each by its number: whoever takes one back does not get it afterwards. */
@@ -44,7 +44,9 @@ export class Home {
   /** Frames sent to holders, one each for a message however many sessions are there. */
   delivered = 0;
 
-  constructor(log: Log, local: LocalChannels) {
+  /** `onAudience` is called behind each change of who holds a channel elsewhere. */
+  constructor(log: Log, local: LocalChannels, onAudience?: (channel: string) => void) {
+    this.interests = new Interests(onAudience);
     this.log = log;
     this.local = local;
   }
@@ -80,7 +82,7 @@ export class Home {
   register(
     holder: Holder,
     channel: string,
-    sessions: number,
+    { sessions, since: began }: { readonly sessions: number; readonly since?: number | undefined },
     since: Position | undefined,
     accepted: (start: Position, goesOn: boolean) => void,
     failed: () => void,
@@ -102,7 +104,7 @@ export class Home {
         failed();
         return false;
       }
-      this.interests.set(holder, channel, sessions);
+      this.interests.set(holder, channel, sessions, began);
       this.standbys.delete(holder, channel);
       accepted(start, goesOn);
       return true;
@@ -130,8 +132,8 @@ export class Home {
   }
 
   /** A holder has more or fewer sessions now. After a change of home it is no holder any more. */
-  setSessions(holder: Holder, channel: string, sessions: number): void {
-    if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+  setSessions(holder: Holder, channel: string, sessions: number, since?: number): void {
+    if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions, since);
   }
 
   /** It is no holder any more. */
@@ -142,18 +144,18 @@ export class Home {
   }
 
   /** A holder that is registered elsewhere is to be sent to once this node is home, which it may be already. */
-  standBy(holder: Holder, channel: string, sessions: number, isHome: boolean): void {
+  standBy(holder: Holder, { channel, sessions, since }: StandbyItem, isHome: boolean): void {
     if (sessions === 0) this.withdraw(holder, channel);
-    else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
-    else (isHome ? this.interests : this.standbys).set(holder, channel, sessions);
+    else if (this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions, since);
+    else (isHome ? this.interests : this.standbys).set(holder, channel, sessions, since);
   }
 
   /** This node may have become home: who stood by is a holder from now on, and registers when it sees that, too. */
   takeOver(isHome: (channel: string) => boolean): void {
     for (const channel of this.standbys.channels()) {
       if (!isHome(channel)) continue;
-      for (const [holder, sessions] of this.standbys.take(channel)) {
-        if (!this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions);
+      for (const { holder, sessions, since } of this.standbys.take(channel)) {
+        if (!this.interests.has(holder, channel)) this.interests.set(holder, channel, sessions, since);
       }
     }
   }
@@ -162,12 +164,12 @@ export class Home {
   check(holder: Holder, items: Extract<Control, { t: 'check' }>['items']): void {
     const lost: string[] = [];
     const behind: { channel: string; head: Position }[] = [];
-    for (const { channel, sessions, at } of items) {
+    for (const { channel, sessions, at, since } of items) {
       if (!this.interests.has(holder, channel)) {
         lost.push(channel);
         continue;
       }
-      this.setSessions(holder, channel, sessions);
+      this.setSessions(holder, channel, sessions, since);
       const { log } = this;
       const head: Position | undefined = log.shared ? this.sentOn.get(channel) : log.head(channel);
       if (head !== undefined && !samePosition(head, at)) behind.push({ channel, head });
@@ -209,7 +211,7 @@ export class Home {
       if (!moved(channel)) continue;
       this.sentOn.delete(channel);
       const record = encodeControl({ t: 'moved', channel });
-      for (const holder of this.interests.take(channel).keys()) holder.send(record);
+      for (const { holder } of this.interests.take(channel)) holder.send(record);
     }
   }
 
@@ -225,6 +227,11 @@ export class Home {
 
   holdersOf(channel: string): Iterable<Holder> {
     return this.interests.get(channel)?.keys() ?? [];
+  }
+
+  /** Who holds the channel elsewhere, as far as they have told. */
+  interestsIn(channel: string): Iterable<Interest> {
+    return this.interests.of(channel);
   }
 
   private placed(channel: string, message: Message, appended: Appended, done: Done): void {

@@ -48,6 +48,7 @@ export function openBusRouter(
   let ring: Ring<Member> = watcher.current;
   const opened: OpenedRouter = {
     router,
+    presence: undefined,
     places: new BusPlaces(nodeId, () => ring),
     get counts() {
       const { received, dropped } = router;

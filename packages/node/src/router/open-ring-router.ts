@@ -39,6 +39,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     log,
     tenures,
     homeTimeoutMs: settings.homeTimeout,
+    presence: { debounceMs: settings.presenceDebounce, maxStreams: settings.presenceStreams },
     maxWaitingBytes: settings.peerWaitingBytes,
     now,
     awake,
@@ -53,6 +54,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
   });
   return {
     router,
+    presence: router.presence,
     places: new RingPlaces(router.placement, peers),
     peers,
     get counts() {
@@ -79,6 +81,6 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     abdicate: () => router.abdicate(),
     calm: () => vigil.stop(),
     acceptPeer: (request, socket, head) => peers.accept(request, socket, head),
-    register() {},
+    register: (registry) => router.presence.register(registry),
   };
 }

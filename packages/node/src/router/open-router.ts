@@ -12,6 +12,7 @@ import type { NodeSettings } from '../settings.ts';
 import { openBusRouter } from './open-bus-router.ts';
 import { openRingRouter } from './open-ring-router.ts';
 import type { LocalChannels, Router } from './port.ts';
+import type { Presence } from './presence/port.ts';
 
 /** What a router needs beside its settings. */
 export interface RouterContext {
@@ -49,6 +50,8 @@ export interface RouterCounts {
 /** The router that the settings ask for, and what the node needs of it beside the port. */
 export interface OpenedRouter {
   readonly router: Router;
+  /** Undefined where nobody is home of anything, and so nobody knows who is there. */
+  readonly presence: Presence | undefined;
   readonly places: Places;
   /** Its links to the other nodes, where it has such. */
   readonly peers?: Peers;

@@ -28,6 +28,8 @@ export interface PeerRequestsContext {
   placeLast(publication: Publication, dedupe: boolean): boolean;
   /** A peer has left the ring, and wants to go. */
   release(from: Inbound, correlation: number): void;
+  /** What concerns who is there, or is of a later version. */
+  presence(from: Inbound, control: Control): void;
   /** A publication whose sender asked for no answer was not stored. */
   lost(): void;
 }
@@ -135,7 +137,7 @@ export class PeerRequests {
   private onControl(from: Inbound, control: Control): void {
     switch (control.t) {
       case 'interest': {
-        const { correlation, channel, sessions, position } = control;
+        const { correlation, channel, position } = control;
         const isHome = (): boolean => this.context.placement.of(channel).kind === 'self';
         const refuse = (): void => {
           const place = this.context.placement.of(channel);
@@ -146,18 +148,18 @@ export class PeerRequests {
         else {
           const accept = (start: Position, goesOn: boolean): void =>
             from.send(encodeControl({ t: 'interested', correlation, start, goesOn }));
-          this.context.home.register(from, channel, sessions, position, accept, refuse, isHome);
+          this.context.home.register(from, channel, control, position, accept, refuse, isHome);
         }
         return;
       }
       case 'sessions':
         if (control.sessions === 0 && !control.kept) this.context.home.withdraw(from, control.channel);
-        else this.context.home.setSessions(from, control.channel, control.sessions);
+        else this.context.home.setSessions(from, control.channel, control.sessions, control.since);
         return;
       case 'standby':
-        for (const { channel, sessions } of control.items) {
-          const isHome = this.context.placement.of(channel).kind === 'self';
-          this.context.home.standBy(from, channel, sessions, isHome);
+        for (const item of control.items) {
+          const isHome = this.context.placement.of(item.channel).kind === 'self';
+          this.context.home.standBy(from, item, isHome);
         }
         return;
       case 'read':
@@ -178,7 +180,7 @@ export class PeerRequests {
         this.kick(control.channel, control.banSeconds, control.forwarded);
         return;
       default:
-      // of a later version, or not for this side
+        this.context.presence(from, control);
     }
   }
 }

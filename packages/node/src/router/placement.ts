@@ -1,5 +1,7 @@
 import type { Member } from '@ringway/membership';
-import { buildRing, keyPoint, type MovedRanges, movedRanges, type Ring } from '@ringway/ring';
+import { innerChannel } from '@ringway/protocol';
+import { buildRing, type MovedRanges, movedRanges, type Ring } from '@ringway/ring';
+import { channelPoint } from '../channel-point.ts';
 import type { Hearing } from '../peers/hearing.ts';
 import { Handovers } from './handovers.ts';
 
@@ -113,8 +115,8 @@ export class Placement {
 
   /** `nowhere`: nobody is left, or this node would be home but does not hear half of the ring, and so must not act. */
   of(channel: string): Place {
-    if (this.handovers.size > 0) return this.at(keyPoint(channel));
-    return this.place(this.living.owner(channel));
+    if (this.handovers.size > 0) return this.at(channelPoint(channel));
+    return this.place(this.living.owner(innerChannel(channel)));
   }
 
   /** The same for a channel whose point on the ring is known. */

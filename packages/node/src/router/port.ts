@@ -50,6 +50,22 @@ export interface History {
   readonly end: Position;
 }
 
+/** A local session of a channel. */
+export interface Subscriber {
+  readonly userId: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** It stands once it is `open`. */
+  readonly state: 'joining' | 'open' | 'closed';
+}
+
+/** When the first of some sessions began. */
+export function earliest(subscribers: Iterable<Subscriber>): number | undefined {
+  let since: number | undefined;
+  for (const one of subscribers) if (since === undefined || one.since < since) since = one.since;
+  return since;
+}
+
 /** What a router asks of the node that it serves: the local sessions. */
 export interface LocalChannels {
   /**
@@ -71,6 +87,8 @@ export interface LocalChannels {
   positionOf(channel: string): Position | undefined;
   /** Ends the local sessions of the channel's user. */
   kick(channel: string, banSeconds: number): void;
+  /** The channel's local sessions, those that wait for the home too. */
+  subscribersOf(channel: string): Iterable<Subscriber>;
   /** The channels that are subscribed here, with their position once known. */
   held(): Iterable<{
     readonly channel: string;

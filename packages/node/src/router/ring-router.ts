@@ -11,6 +11,7 @@ import { type Control, KIND, type PeerRecord } from '../peers/wire.ts';
 import { Histories } from './histories.ts';
 import { Holding } from './holding.ts';
 import { Home } from './home.ts';
+import { LogChecks } from './log-checks.ts';
 import { PeerRequests } from './peer-requests.ts';
 import { Placement } from './placement.ts';
 import type {
@@ -22,6 +23,7 @@ import type {
   Router,
   SubscribeAnswer,
 } from './port.ts';
+import { type PresenceSettings, RingPresence } from './presence/ring-presence.ts';
 import { Publishing } from './publishing.ts';
 import { ReadRequests } from './read-requests.ts';
 import { Release } from './release.ts';
@@ -37,6 +39,7 @@ export interface RingRouterOptions {
   readonly tenures: Tenures;
   /** Longest wait for a home, in milliseconds: of a publication here, and of an interest. */
   readonly homeTimeoutMs: number;
+  readonly presence: PresenceSettings;
   /** Most bytes of publications that wait for their home. */
   readonly maxWaitingBytes: number;
   readonly now: () => number;
@@ -50,8 +53,6 @@ const SWEEP_MS = 100;
 /** What waits for another node to see the ring that this one sees is looked at again so soon. */
 const SOON_MS = 10;
 const CHECK_MS = 1_000;
-/** Channels that a home compares with a shared log in one round of checks. */
-const VERIFIED_A_ROUND = 200;
 
 /**
  * The router over the ring: a publish goes to the channel's home, which orders it and sends it once to each holder. Made
@@ -62,14 +63,16 @@ export class RingRouter implements Router, PeerUser {
   private readonly options: RingRouterOptions;
   private readonly peers: Peers;
   readonly placement: Placement;
+  readonly presence: RingPresence;
   private readonly reads: RemoteReads;
   private readonly readRequests: ReadRequests;
   private readonly histories: Histories;
   private readonly release: Release;
-  /** Undefined before the start, as the three that follow. */
+  /** Undefined before the start, as the five that follow. */
   private publishing!: Publishing;
   private home!: Home;
   private holding!: Holding;
+  private logChecks!: LogChecks;
   private requests!: PeerRequests;
   private local!: LocalChannels;
   private correlation = 0;
@@ -77,7 +80,6 @@ export class RingRouter implements Router, PeerUser {
   private updating = false;
   private timers: (() => void)[] = [];
   private soon: NodeJS.Timeout | undefined;
-  private unverified: Iterator<string> | undefined;
 
   constructor(options: RingRouterOptions) {
     const { selfId, incarnation, peers, ring, log, homeTimeoutMs, now } = options;
@@ -93,6 +95,17 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests = new ReadRequests(log, this.placement, homeTimeoutMs / 2, now);
     const { placement, reads } = this;
     this.histories = new Histories({ selfId, incarnation, log, placement, peers, reads });
+    this.presence = new RingPresence({
+      selfId,
+      incarnation,
+      placement,
+      peers,
+      nextCorrelation: () => this.nextCorrelation(),
+      mayAct: () => this.mayAct(),
+      homeTimeoutMs,
+      ...options.presence,
+      now,
+    });
     this.release = new Release({
       links: () => peers.links(),
       nextCorrelation: () => this.nextCorrelation(),
@@ -108,8 +121,11 @@ export class RingRouter implements Router, PeerUser {
     const { peers, options, placement } = this;
     const { selfId, log, homeTimeoutMs, maxWaitingBytes, now } = options;
     this.local = local;
-    const home = new Home(log, local);
+    const { presence } = this;
+    const home = new Home(log, local, (channel) => presence.onAudience(channel));
     this.home = home;
+    presence.start(home, local);
+    this.logChecks = new LogChecks(home, placement, local);
     this.holding = new Holding({ placement, peers, home, local, timeoutMs: homeTimeoutMs, now });
     const publishing = new Publishing({
       selfId,
@@ -117,7 +133,7 @@ export class RingRouter implements Router, PeerUser {
       peers,
       home,
       appendsAreSlow: log.shared,
-      mayAct: () => options.awake() && peers.heard,
+      mayAct: () => this.mayAct(),
       nextCorrelation: () => this.nextCorrelation(),
       homeTimeoutMs,
       maxWaitingBytes,
@@ -139,6 +155,7 @@ export class RingRouter implements Router, PeerUser {
       linkTowards: (id) => publishing.linkTowards(id),
       route: (publication, dedupe, hops) => publishing.route(publication, dedupe, hops),
       placeLast: (publication, dedupe) => publishing.placeLast(publication, dedupe),
+      presence: (from, control) => presence.onRequest(from, control),
       lost: () => {
         publishing.dropped++;
       },
@@ -151,6 +168,7 @@ export class RingRouter implements Router, PeerUser {
   async stop(): Promise<void> {
     for (const stop of this.timers) stop();
     clearTimeout(this.soon);
+    this.presence.stop();
     await this.peers.stop();
     this.reads.expire(Number.POSITIVE_INFINITY);
     // it may never have been started
@@ -170,6 +188,7 @@ export class RingRouter implements Router, PeerUser {
   /** Another start of this node has its place now: what would be ordered here as well would reach nobody there. */
   abdicate(): void {
     this.placement.abdicate();
+    this.presence.review();
     this.home.dropChannels(() => true);
   }
 
@@ -242,16 +261,28 @@ export class RingRouter implements Router, PeerUser {
   }
 
   subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
-    this.holding.subscribe(channel, sessions, answer);
+    const settled = (): void => this.presence.onAudience(channel);
+    this.holding.subscribe(channel, sessions, {
+      accepted: (start) => {
+        answer.accepted(start);
+        settled();
+      },
+      failed: () => {
+        answer.failed();
+        settled();
+      },
+    });
     if (this.holding.looseCount > 0) this.lookSoon();
   }
 
   resubscribe(channel: string, sessions: number): void {
     this.holding.resubscribe(channel, sessions);
+    this.presence.onAudience(channel);
   }
 
   unsubscribe(channel: string): void {
     this.holding.unsubscribe(channel);
+    this.presence.onAudience(channel);
   }
 
   history(channel: string, since: Position, limit: number, claimed?: 'claimed'): Promise<History> | History {
@@ -301,12 +332,14 @@ export class RingRouter implements Router, PeerUser {
     this.holding.onLinkDown(link);
     this.reads.onLinkDown(link);
     this.publishing.onLinkDown(link);
+    this.presence.onLinkDown(link);
     if (!this.updating) this.takeHandedOver();
     this.release.onLinkDown(link);
   }
 
   onHolderDown(holder: Inbound): void {
     this.home.dropHolder(holder);
+    this.presence.onHolderDown(holder);
   }
 
   onHearing(): void {
@@ -328,6 +361,7 @@ export class RingRouter implements Router, PeerUser {
       this.readRequests.review();
       this.holding.review({ moved, readmitted: false });
       this.publishing.review(moved);
+      this.presence.review({ moved, readmitted: false });
     }
   }
 
@@ -342,6 +376,7 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests.review();
     this.holding.review(change);
     this.publishing.review(moved);
+    this.presence.review(change);
     if (this.ring.has(selfId)) this.release.cancel();
     this.release.review();
     this.takeHandedOver();
@@ -377,7 +412,7 @@ export class RingRouter implements Router, PeerUser {
         this.local.kick(control.channel, control.banSeconds);
         return;
       default:
-      // of a later version, or not for this side
+        this.presence.onReply(from, control);
     }
   }
 
@@ -386,6 +421,7 @@ export class RingRouter implements Router, PeerUser {
     this.readRequests.review();
     this.reads.expire(this.options.now());
     this.publishing.sweep();
+    this.presence.sweep();
     this.release.review();
   }
 
@@ -399,23 +435,12 @@ export class RingRouter implements Router, PeerUser {
 
   private check(): void {
     this.holding.check();
-    if (!this.options.log.shared) return;
-    for (let left = VERIFIED_A_ROUND; left > 0; left--) {
-      this.unverified ??= this.homeChannels();
-      const next = this.unverified.next();
-      if (!next.done) this.home.verify(next.value);
-      else {
-        this.unverified = undefined;
-        return;
-      }
-    }
+    if (this.options.log.shared) this.logChecks.round();
   }
 
-  /** Channels that this node is home of and that have subscribers. */
-  private *homeChannels(): Generator<string> {
-    for (const { channel, point } of this.local.held())
-      if (this.placement.at(point).kind === 'self') yield channel;
-    for (const channel of this.home.channels()) if (this.placement.of(channel).kind === 'self') yield channel;
+  /** Whether this node may act as a home at all: the process has not stood still, and half of the ring hears it. */
+  private mayAct(): boolean {
+    return this.options.awake() && this.peers.heard;
   }
 
   private nextCorrelation(): number {

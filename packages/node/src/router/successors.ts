@@ -27,8 +27,10 @@ const MOST_ITEMS = 1_000;
 export class Successors {
   private readonly placement: Placement;
   private readonly peers: Peers;
+  private readonly sinceOf: (channel: string) => { readonly since?: number };
 
-  constructor(placement: Placement, peers: Peers) {
+  constructor(placement: Placement, peers: Peers, sinceOf: (channel: string) => { readonly since?: number }) {
+    this.sinceOf = sinceOf;
     this.placement = placement;
     this.peers = peers;
   }
@@ -44,7 +46,7 @@ export class Successors {
       if (wanted === standby) continue;
       if (standby && standby !== interest.link) told.add(standby, { channel, sessions: 0 });
       interest.standby = wanted;
-      if (wanted) told.add(wanted, { channel, sessions: atLeastOne(sessions) });
+      if (wanted) told.add(wanted, { channel, sessions: atLeastOne(sessions), ...this.sinceOf(channel) });
     }
     told.send();
   }
@@ -53,7 +55,7 @@ export class Successors {
   repeat(interests: Iterable<StandingBy>): void {
     const told = new Batches();
     for (const { standby, channel, sessions } of interests)
-      if (standby) told.add(standby, { channel, sessions: atLeastOne(sessions) });
+      if (standby) told.add(standby, { channel, sessions: atLeastOne(sessions), ...this.sinceOf(channel) });
     told.send();
   }
 

@@ -16,11 +16,14 @@ import type { Members } from '../groups/members.ts';
 import type { Everyone } from '../hub/everyone.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Outcome, Router } from '../router/port.ts';
+import type { Presence } from '../router/presence/port.ts';
 import { jsonFromWire, requote, unquote } from '../text.ts';
 import { errorFrame, frame, joinedFrame, listFrame, outcomeFrame, PONG_FRAME } from './frames.ts';
 import type { SessionHost } from './host.ts';
 import { type ReplayContext, replay } from './replay.ts';
+import { mayJoin } from './rights.ts';
 import type { Session } from './session.ts';
+import { tellState } from './tell-state.ts';
 import type { Taken } from './tickets.ts';
 
 /** Most bytes of a message id, in JSON. */
@@ -29,12 +32,18 @@ const MAX_RECENT = 1_000;
 /** Replays of one channel to one session at once: each holds a page of the log until the client has taken it. */
 const MAX_REPLAYS = 4;
 
+const ONLY_THESE = 'only group:<name> and presence:user:<id> can be joined';
+const NEEDS_RING = 'presence needs RINGWAY_ROUTER=ring';
+const NOBODY_PUBLISHES = 'nobody publishes to presence: the cluster says who is there';
+
 /** What the reader of frames needs of its node. */
 export interface InputOptions {
   readonly host: SessionHost;
   readonly members: Pick<Members, 'holds' | 'ownOf' | 'join' | 'leave'>;
   readonly everyone: Pick<Everyone, 'channel'>;
   readonly router: Router;
+  /** Undefined where nobody knows who is there. */
+  readonly presence: Presence | undefined;
   /** Prefix of the ids that this node gives to messages without one; unique over all starts of all nodes. */
   readonly idPrefix: string;
   readonly maxListUsers: number;
@@ -124,14 +133,15 @@ export class Input {
     }
     const message = {
       from: session.from,
-      id: id ?? `"${options.idPrefix}${(this.ids++).toString(36)}"`,
+      id: id ?? this.nextId(),
       data,
       ephemeral: ephemeral === 'true',
     };
     const channel = unquote(to);
     if (channel === undefined) return this.publishList(session, to, id, message);
-    if (channelKind(channel) === undefined)
-      return this.refuse(session, 'invalid_channel', ERRORS.invalid_channel.means, id);
+    const kind = channelKind(channel);
+    if (kind === undefined) return this.refuse(session, 'invalid_channel', ERRORS.invalid_channel.means, id);
+    if (kind === 'presence') return this.refuse(session, 'invalid_channel', NOBODY_PUBLISHES, id);
     if (!allows(session.cap.publish, channel)) {
       return this.refuse(session, 'forbidden', `publishing to ${channel} is not allowed to this session`, id);
     }
@@ -144,6 +154,11 @@ export class Input {
       ephemeral: message.ephemeral,
       done: id === undefined ? undefined : (outcome) => this.answer(session, id, outcome),
     });
+  }
+
+  /** As a JSON string on the wire. */
+  private nextId(): string {
+    return `"${this.options.idPrefix}${(this.ids++).toString(36)}"`;
   }
 
   private answer(session: Session, id: string, outcome: Outcome): void {
@@ -196,27 +211,35 @@ export class Input {
     const name = this.channelField(session);
     if (name === undefined) return;
     if (name === CHANNEL_ALL) return this.joinAll(session);
-    if (channelKind(name) !== 'group')
-      return this.refuse(session, 'invalid_channel', 'only groups can be joined', undefined, name);
+    const { members, maxGroups, presence } = options;
+    const kind = channelKind(name);
+    const isWatch = kind === 'presence';
+    if (kind !== 'group' && !isWatch)
+      return this.refuse(session, 'invalid_channel', ONLY_THESE, undefined, name);
+    if (isWatch && !presence) return this.refuse(session, 'invalid_channel', NEEDS_RING, undefined, name);
+    const joined = (channel: LocalChannel): void => {
+      if (!channel.position) return;
+      session.send(joinedFrame(name, channel.position));
+      if (isWatch && presence) tellState(presence, session, channel, this.nextId());
+    };
     const present = session.channels.find((channel) => channel.name === name);
-    if (present) {
-      const { position } = present;
-      if (position) session.send(joinedFrame(name, position));
-      return;
-    }
-    const { members, maxGroups } = options;
+    if (present) return joined(present);
     if (!members.holds(session.userId, name)) {
-      if (!allows(session.cap.join, name)) {
+      if (!mayJoin(session.cap, name)) {
         const message = `joining ${name} is not allowed to this session`;
         return this.refuse(session, 'forbidden', message, undefined, name);
       }
-      if (session.channels.length > maxGroups && members.ownOf(session) >= maxGroups)
-        return this.refuse(session, 'forbidden', `at most ${maxGroups} groups a session`, undefined, name);
+      if (session.channels.length > maxGroups && members.ownOf(session) >= maxGroups) {
+        const message = `at most ${maxGroups} groups, and users that are watched, a session`;
+        return this.refuse(session, 'forbidden', message, undefined, name);
+      }
     }
     session.declined?.delete(name);
-    members.join(session, name, () =>
-      session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name })),
-    );
+    members.join(session, name, {
+      joined,
+      failed: () =>
+        session.send(errorFrame('unavailable', ERRORS.unavailable.means, undefined, { channel: name })),
+    });
   }
 
   /** Every session is in it already, and where the node is, the session is. */

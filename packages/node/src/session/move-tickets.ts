@@ -18,6 +18,8 @@ export interface MovingRight {
   readonly cap: Capabilities;
   /** Seconds since the epoch; Infinity when it does not end. */
   readonly expiresAt: number;
+  /** When it began, in milliseconds since the epoch. */
+  readonly since: number;
 }
 
 /** Makes the tickets by which this node's sessions open another node. */
@@ -31,7 +33,7 @@ export class MoveTickets {
 
   /** `avoid`: the nodes that the other one is not to send it back to while its ring is the same. */
   issue(
-    { userId, cap, expiresAt }: MovingRight,
+    { userId, cap, expiresAt, since }: MovingRight,
     target: Member,
     { version }: { readonly version: RingVersion },
     avoid: readonly string[],
@@ -46,6 +48,7 @@ export class MoveTickets {
       ring: { index: version.index, checksum: version.checksum },
       cap,
       via: 'move',
+      since,
       ...(expiresAt === Number.POSITIVE_INFINITY ? {} : { sexp: expiresAt }),
       ...(avoid.length === 0 ? {} : { avoid }),
     };

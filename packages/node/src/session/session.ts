@@ -17,7 +17,7 @@ export type SessionState = 'joining' | 'open' | 'closed';
 export class Session {
   readonly id: string;
   readonly userId: string;
-  /** Milliseconds since the epoch. */
+  /** When it began, here or on the node that it has moved from; milliseconds since the epoch. */
   readonly since: number;
   /** What the session publishes as, `"user:<id>"`, as a JSON string on the wire. */
   readonly from: string;
@@ -42,6 +42,8 @@ export class Session {
   replaying: Map<LocalChannel, number> | undefined;
   /** Of those, whose turn it is to read. */
   pageTurns: Turns | undefined;
+  /** Channels of presence of which it is being asked how things stand. */
+  asking: Set<LocalChannel> | undefined;
   readonly host: SessionHost;
   private readonly socket: WebSocket;
   private readonly stream: Duplex;
@@ -57,6 +59,8 @@ export class Session {
       readonly from: string;
       readonly cap: Capabilities;
       readonly expiresAt: number;
+      /** Milliseconds since the epoch, where it has begun elsewhere. */
+      readonly since?: number | undefined;
     },
   ) {
     this.host = host;
@@ -67,7 +71,7 @@ export class Session {
     this.from = right.from;
     this.cap = right.cap;
     this.expiresAt = right.expiresAt;
-    this.since = host.wallClock();
+    this.since = right.since ?? host.wallClock();
     this.heardTick = host.tick();
   }
 

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import {
-  allows,
   type Capabilities,
   CLOSE,
   type CloseName,
@@ -19,6 +18,7 @@ import { Hub } from '../hub/hub.ts';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Tally } from '../metrics.ts';
 import type { Router } from '../router/port.ts';
+import type { Presence } from '../router/presence/port.ts';
 import type { NodeSettings } from '../settings.ts';
 import { type FrameKind, FrameReader, OPCODE } from '../socket/frame-reader.ts';
 import { quote } from '../text.ts';
@@ -34,6 +34,7 @@ import { Mover } from './mover.ts';
 import { PingWheel } from './ping-wheel.ts';
 import type { Places } from './places.ts';
 import { type ReplayContext, replay } from './replay.ts';
+import { mayJoin } from './rights.ts';
 import { Session } from './session.ts';
 import type { Tickets } from './tickets.ts';
 
@@ -47,6 +48,7 @@ export interface SessionsOptions {
   readonly nodeId: string;
   readonly settings: NodeSettings;
   readonly router: Router;
+  readonly presence: Presence | undefined;
   readonly places: Places;
   readonly roster: Pick<Roster, 'groupsOf'>;
   readonly tickets: Tickets;
@@ -171,6 +173,7 @@ export class Sessions implements SessionHost {
       members: this.members,
       everyone: this.everyone,
       router: options.router,
+      presence: options.presence,
       idPrefix: options.idPrefix,
       maxListUsers: settings.maxListUsers,
       maxGroups: settings.maxGroups,
@@ -265,6 +268,7 @@ export class Sessions implements SessionHost {
       from: quote(channel),
       cap: this.shared(claims.cap),
       expiresAt: claims.sexp ?? Number.POSITIVE_INFINITY,
+      since: claims.since,
     });
     (socket as SessionSocket)[SESSION] = session;
     socket.on('message', onMessage);
@@ -390,7 +394,7 @@ export class Sessions implements SessionHost {
     // what the right does not cover any more
     for (const channel of session.channels.slice(1)) {
       const { name } = channel;
-      if (!allows(claims.cap.join, name) && !this.members.holds(session.userId, name))
+      if (!mayJoin(claims.cap, name) && !this.members.holds(session.userId, name))
         this.members.leave(session, name);
     }
   }

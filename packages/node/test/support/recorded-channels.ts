@@ -1,7 +1,7 @@
 import { type Position, samePosition } from '@ringway/protocol';
 import { keyPoint } from '@ringway/ring';
 import { expect } from 'vitest';
-import type { Delivery, LocalChannels, Router } from '../../src/router/port.ts';
+import type { Delivery, LocalChannels, Router, Subscriber } from '../../src/router/port.ts';
 
 /** One node of a cluster of routers: the router, and what it hands to the node's sessions. */
 export interface RouterNode {
@@ -52,6 +52,11 @@ export class RecordedChannels implements LocalChannels {
 
   kick(channel: string, banSeconds: number): void {
     this.kicks.push(`${channel} ${banSeconds}`);
+  }
+
+  subscribersOf(name: string): readonly Subscriber[] {
+    const sessions = this.channels.get(name)?.sessions ?? 0;
+    return Array.from({ length: sessions }, () => ({ userId: 'somebody', since: 1, state: 'open' }));
   }
 
   *held() {

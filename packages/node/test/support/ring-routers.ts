@@ -67,6 +67,7 @@ class RingNode implements RouterNode {
       maxWaitingBytes: 16_000_000,
       now,
       awake: () => true,
+      presence: { debounceMs: 1_000, maxStreams: 8 },
     });
     this.server.on('upgrade', (request, socket, head) => this.peers.accept(request, socket, head));
   }

@@ -244,6 +244,7 @@ export class LoneRouter {
       maxWaitingBytes: 16_000_000,
       now,
       awake: () => true,
+      presence: { debounceMs: 1_000, maxStreams: 8 },
     });
     void this.router.start(local);
   }
