@@ -3,9 +3,10 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hub } from '../src/hub/hub.ts';
 import type { LocalChannel } from '../src/hub/local-channel.ts';
-import type { Delivery, History, LocalChannels, Router, SubscribeAnswer } from '../src/router/port.ts';
+import type { Delivery, History } from '../src/router/port.ts';
 import { quote } from '../src/text.ts';
 import { waitFor } from './support/cluster.ts';
+import { ScriptedRouter } from './support/scripted-router.ts';
 import { SocketBench, type SocketPair } from './support/sessions.ts';
 
 function at(seq: number, epoch = 'e1'): Position {
@@ -25,55 +26,6 @@ function delivery(seq: number, epoch = 'e1', id = `${epoch}-${seq}`): Delivery {
 
 function history(start: Position, messages: readonly Delivery[], end = start): History {
   return { start, messages, end: messages.at(-1)?.position ?? end };
-}
-
-/** A router in the hands of the test: what the hub asks is written down, the answers are the test's. */
-class ScriptedRouter implements Router {
-  readonly calls: string[] = [];
-  private readonly asked = new Map<string, SubscribeAnswer>();
-  /** What a read of history gives; a promise keeps the hub waiting. */
-  log: (since: Position) => History | Promise<History> = (since) => history(since, []);
-  congested = false;
-
-  publish(): void {}
-  publishMany(): void {}
-
-  subscribe(channel: string, sessions: number, answer: SubscribeAnswer): void {
-    this.calls.push(`subscribe ${channel} ${sessions}`);
-    this.asked.set(channel, answer);
-  }
-
-  /** The answer of the home, once for each time that it was asked. */
-  accept(channel: string, start: Position): void {
-    const answer = this.asked.get(channel);
-    this.asked.delete(channel);
-    answer?.accepted(start);
-  }
-
-  fail(channel: string): void {
-    this.asked.get(channel)?.failed();
-  }
-
-  resubscribe(channel: string, sessions: number): void {
-    this.calls.push(`resubscribe ${channel} ${sessions}`);
-  }
-
-  unsubscribe(channel: string): void {
-    this.calls.push(`unsubscribe ${channel}`);
-  }
-
-  history(_channel: string, since: Position): History | Promise<History> {
-    this.calls.push(`history ${since.epoch}/${since.seq}`);
-    return this.log(since);
-  }
-
-  recent(): History {
-    throw new Error('not asked for here');
-  }
-
-  kick(): void {}
-  async start(_local: LocalChannels): Promise<void> {}
-  async stop(): Promise<void> {}
 }
 
 const CHANNEL = 'group:g';
