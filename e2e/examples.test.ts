@@ -15,7 +15,8 @@ async function listener(page: string, userId: string): Promise<{ readonly heard:
   const client = new RingwayClient({ locator: page.replace(/\/$/, ''), userId });
   const heard: unknown[] = [];
   client.on('message', ({ data }) => heard.push(data));
-  client.on('gap', (gap) => heard.push(gap));
+  // the home of `all` may be the node that goes, and its log is in memory
+  client.on('gap', (gap) => gap.channel === 'all' || heard.push(gap));
   onTestFinished(() => client.close());
   await client.connect();
   return { heard };
@@ -30,7 +31,8 @@ async function pageOf(example: RunningProcess): Promise<string> {
 
 describe('examples/class', () => {
   it('whom the school put into the class hears it, also what was said while they were away, until they leave', async () => {
-    const example = await startExample('class');
+    const secret = Buffer.alloc(32, 'class').toString('base64');
+    const example = await startExample('class', { RINGWAY_AUTH_KEYS: `base64:${secret}` });
     onTestFinished(() => example[Symbol.asyncDispose]());
     expect(await example.exited).toEqual(DONE);
     const heard = (name: string, channel: string) =>

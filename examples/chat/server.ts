@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 
 const locator = setting('LOCATOR_URL');
-// the secret that locators check tokens with; of several, the newest comes first
-const [secret = ''] = setting('RINGWAY_AUTH_KEYS').split(/[\s,]+/);
+// the secret that locators check tokens with, as text or behind base64:; of several, the newest comes first
+const [newest = ''] = setting('RINGWAY_AUTH_KEYS').split(/[\s,]+/);
+const secret = newest.startsWith('base64:') ? Buffer.from(newest.slice(7), 'base64') : Buffer.from(newest);
 const port = Number(process.env['PORT'] ?? 3000);
 
 /** Everyone may write to anyone, join rooms and write there. Nothing else: nobody reads another's channel. */
@@ -51,7 +52,7 @@ function tokenFor(user: string): Promise<string> {
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(user)
     .setExpirationTime('10m')
-    .sign(new TextEncoder().encode(secret));
+    .sign(secret);
 }
 
 function setting(name: string): string {

@@ -6,7 +6,9 @@ const CLASS = 'class-7';
 const GROUP = `group:${CLASS}`;
 
 const locator = setting('LOCATOR_URL');
-const [authKey = ''] = setting('RINGWAY_AUTH_KEYS').split(/[\s,]+/);
+// as text or behind base64:; of several, the newest comes first
+const [newest = ''] = setting('RINGWAY_AUTH_KEYS').split(/[\s,]+/);
+const authKey = newest.startsWith('base64:') ? Buffer.from(newest.slice(7), 'base64') : Buffer.from(newest);
 
 await using school = new School({
   locator: setting('LOCATOR_INTERNAL_URL'),

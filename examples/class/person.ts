@@ -1,10 +1,10 @@
-import { setTimeout } from 'node:timers/promises';
 import { type Message, PublishRefusedError, RingwayClient } from '@ringway/client';
 
 /** A teacher or a student with a device. What they hear stands on the terminal. */
 export class Person implements AsyncDisposable {
   readonly name: string;
   readonly #client: RingwayClient;
+  readonly #groups = new Set<string>();
   readonly #heard = new Set<string>();
   readonly #waiting = new Map<string, () => void>();
 
@@ -12,6 +12,8 @@ export class Person implements AsyncDisposable {
     this.name = name;
     this.#client = new RingwayClient({ locator, getToken });
     this.#client.on('message', (message) => this.#hear(message));
+    this.#client.on('joined', ({ channel }) => this.#groups.add(channel));
+    this.#client.on('left', ({ channel }) => this.#groups.delete(channel));
     this.#client.on('gap', ({ channel }) => console.log(`${name}: something in ${channel} is lost`));
     this.#client.on('error', (error) => console.error(`${name}: ${error.message}`));
   }
@@ -25,13 +27,13 @@ export class Person implements AsyncDisposable {
     await this.#client.close();
   }
 
-  /** Resolves when their node has them in the channel: from then on they hear it. */
-  async joined(channel: string): Promise<void> {
-    while (this.#client.position(channel) === undefined) await setTimeout(20);
+  /** Resolves when their node has them in the group: from then on they hear it. */
+  async joined(group: string): Promise<void> {
+    if (!this.#groups.has(group)) await this.#told('joined', group);
   }
 
-  async left(channel: string): Promise<void> {
-    while (this.#client.position(channel) !== undefined) await setTimeout(20);
+  async left(group: string): Promise<void> {
+    if (this.#groups.has(group)) await this.#told('left', group);
   }
 
   async say(to: string, text: string): Promise<void> {
@@ -53,6 +55,16 @@ export class Person implements AsyncDisposable {
     console.log(`${this.name} hears in ${channel}, ${from}: ${text}`);
     this.#heard.add(text);
     this.#waiting.get(text)?.();
+  }
+
+  #told(event: 'joined' | 'left', group: string): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#client.on(event, ({ channel }) => {
+        if (channel !== group) return;
+        stop();
+        resolve();
+      });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@ export interface SchoolOptions {
   readonly locator: string;
   readonly clusterKeys: string;
   /** Secret by which users' tokens are signed. */
-  readonly authKey: string;
+  readonly authKey: Uint8Array;
 }
 
 /** The school's backend: it knows who is in which class, and who may do what. */
@@ -21,7 +21,7 @@ export class School implements AsyncDisposable {
       source: locatorSource({ urls: [locator] }),
       clusterKeys,
     });
-    this.#authKey = new TextEncoder().encode(authKey);
+    this.#authKey = authKey;
   }
 
   /** Puts someone into a class: the sessions that stand hear it from now on, those to come from their beginning. */

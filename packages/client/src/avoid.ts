@@ -18,10 +18,8 @@ export class AvoidList {
     const { clock, avoidMs } = this.#options;
     this.#until.delete(nodeId);
     this.#until.set(nodeId, clock.now() + avoidMs);
-    for (const oldest of this.#until.keys()) {
-      if (this.#until.size <= MOST) break;
-      this.#until.delete(oldest);
-    }
+    const [oldest = ''] = this.#until.keys();
+    if (this.#until.size > MOST) this.#until.delete(oldest);
   }
 
   delete(nodeId: string): void {

@@ -12,6 +12,7 @@ import {
 } from '@ringway/protocol';
 import { type Deferred, deferred } from './deferred.ts';
 import { type ClosedError, JoinRefusedError } from './errors.ts';
+import type { ClientEvents } from './events.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Positions } from './positions.ts';
 
@@ -24,10 +25,13 @@ const UNANSWERED_MS = 15_000;
 /** A channel that the application has joined, or wants to. */
 interface Membership {
   readonly result: Deferred<Position>;
-  readonly cancelDeadline: () => void;
+  /** Set until the node has taken us in for the first time, or `result` is rejected. */
+  cancelDeadline: (() => void) | undefined;
   /** The node has taken us in, on this connection. */
   joined: boolean;
 }
+
+type ChannelEvent = 'message' | 'gap' | 'joined' | 'left';
 
 type ChannelsOptions = Pick<ResolvedOptions, 'clock' | 'random' | 'publishTimeoutMs'>;
 
@@ -35,8 +39,8 @@ type ChannelsOptions = Pick<ResolvedOptions, 'clock' | 'random' | 'publishTimeou
 export interface ChannelsPort {
   /** False, and nothing is sent, while no session stands. */
   send(frame: ClientFrame): boolean;
-  message(frame: MessageFrame): void;
-  gap(gap: { readonly channel: string; readonly after: Position; readonly upTo: Position }): void;
+  /** May call back at once. */
+  emit<Name extends ChannelEvent>(name: Name, event: ClientEvents[Name]): void;
 }
 
 /**
@@ -48,6 +52,8 @@ export class Channels {
   readonly #port: ChannelsPort;
   readonly #positions = new Positions();
   readonly #members = new Map<string, Membership>();
+  /** The groups of which `joined` was the last that was told: a connection that ends does not end them. */
+  readonly #in = new Set<string>();
   /** Left, and the node has not said so yet: what was on its way is not wanted any more. */
   readonly #leaving = new Set<string>();
   /** Channels whose `resume` has not been answered. What does not fit meanwhile will come again. */
@@ -70,10 +76,18 @@ export class Channels {
   /** A session stands: join again what was joined, and ask for what was missed. `caughtUp` is called once all came. */
   welcome({ channel, position }: WelcomeFrame, caughtUp?: () => void): void {
     this.ended();
-    if (this.#own !== channel) this.#positions.clear();
+    const isAnother = this.#own !== channel;
+    if (isAnother) {
+      this.#positions.clear();
+      this.#in.clear();
+    }
     this.#own = channel;
     this.#caughtUp = caughtUp;
-    for (const member of this.#members.values()) member.joined = false;
+    for (const [name, member] of this.#members) {
+      member.joined = false;
+      // what another user had joined is not this one's
+      if (isAnother && !member.cancelDeadline) this.#members.delete(name);
+    }
     this.#join();
     this.#arrive(channel, position);
     this.#checkCaughtUp();
@@ -88,10 +102,11 @@ export class Channels {
     this.#caughtUp = undefined;
   }
 
-  /** Nothing more will come, and nothing is joined any more. */
+  /** Nothing more will come, unless the application connects again: what was joined is kept for that. */
   fail(error: ClosedError): void {
     this.ended();
-    for (const channel of this.#members.keys()) this.#drop(channel, error);
+    for (const [channel, { cancelDeadline }] of this.#members)
+      if (cancelDeadline) this.#giveUp(channel, error);
   }
 
   join(channel: string, timeoutMs: number = this.#options.publishTimeoutMs): Promise<Position> {
@@ -108,10 +123,9 @@ export class Channels {
 
   /** Also a group that nobody has asked for, and that a backend has put us in. */
   leave(channel: string, why: 'left' | 'timeout' = 'left'): void {
-    const isUnasked = channel.startsWith('group:') && this.#positions.get(channel) !== undefined;
-    if (!this.#members.has(channel) && !isUnasked) return;
-    this.#drop(channel, new JoinRefusedError(channel, why));
+    if (!this.#members.has(channel) && !this.#in.has(channel)) return;
     if (this.#port.send({ type: 'leave', channel })) this.#leaving.add(channel);
+    this.#drop(channel, new JoinRefusedError(channel, why));
   }
 
   /** The answer to a join, or the node's own doing. */
@@ -119,11 +133,16 @@ export class Channels {
     if (this.#leaving.has(channel)) return;
     const member = this.#members.get(channel);
     this.#arrive(channel, position);
-    if (!member) return;
-    member.joined = true;
-    member.cancelDeadline();
-    member.result.resolve(position);
-    this.#checkCaughtUp();
+    if (member) {
+      member.joined = true;
+      member.cancelDeadline?.();
+      member.cancelDeadline = undefined;
+      member.result.resolve(position);
+      this.#checkCaughtUp();
+    }
+    if (this.#in.has(channel) || !channel.startsWith('group:')) return;
+    this.#in.add(channel);
+    this.#port.emit('joined', { channel, position });
   }
 
   /** The answer to a leave, or the node's own doing. Where we have asked to join again since, that answer is to come. */
@@ -139,25 +158,32 @@ export class Channels {
   message(frame: MessageFrame, current: boolean): void {
     if (this.#leaving.has(frame.channel)) return;
     const taken = this.#positions.take(frame);
-    if (taken === 'deliver') this.#port.message(frame);
+    const { type: _, previous: __, ...message } = frame;
+    if (taken === 'deliver') this.#port.emit('message', message);
     else if (taken === 'hole' && current) this.#resume([frame.channel]);
   }
 
-  /** Behind our very position it counts wherever it leads: the log may have lost what we have. */
+  /**
+   * Behind our very position it counts wherever it leads: the log may have lost what we have. One that begins ahead of us is
+   * for those who have what comes before it, which we are to ask for.
+   */
   gap({ channel, after, upTo }: GapFrame): void {
     const ours = this.#positions.get(channel);
-    const isBack = ours && samePosition(ours, after) && !samePosition(ours, upTo);
-    if (!isBack && !this.#positions.isAhead(channel, upTo)) return;
+    const isOurs = ours && samePosition(ours, after);
+    if (isOurs ? samePosition(ours, upTo) : !this.#positions.isAhead(channel, upTo)) return;
+    if (ours && !isOurs && this.#positions.isAhead(channel, after)) return this.#resume([channel]);
     this.#positions.set(channel, upTo);
-    this.#port.gap({ channel, after, upTo });
+    this.#port.emit('gap', { channel, after, upTo });
   }
 
   resumed({ channels }: ResumedFrame): void {
     for (const { channel, position } of channels) {
       this.#resuming.delete(channel);
       const ours = this.#positions.get(channel);
+      // left meanwhile
+      if (!ours) continue;
       // across epochs the node has told every gap; within ours the count itself says that something did not come
-      if (ours?.epoch !== position.epoch) this.#positions.set(channel, position);
+      if (ours.epoch !== position.epoch) this.#positions.set(channel, position);
       else if (position.seq > ours.seq) this.gap({ type: 'gap', channel, after: ours, upTo: position });
     }
     this.#attempts = 0;
@@ -229,14 +255,20 @@ export class Channels {
     this.#retry = undefined;
   }
 
-  /** Ends a membership; its promise is rejected unless it was kept before. */
-  #drop(channel: string, error: Error): void {
+  /** Nobody wants to be in any more; the promise is rejected unless it was kept before. */
+  #giveUp(channel: string, error: Error): void {
     const member = this.#members.get(channel);
-    member?.cancelDeadline();
+    member?.cancelDeadline?.();
     member?.result.reject(error);
     this.#members.delete(channel);
+  }
+
+  /** We are not in, whoever had asked for it. */
+  #drop(channel: string, error: Error): void {
+    this.#giveUp(channel, error);
     this.#resuming.delete(channel);
     this.#positions.forget(channel);
+    if (this.#in.delete(channel)) this.#port.emit('left', { channel });
   }
 
   /** Nothing that was asked for is open. */

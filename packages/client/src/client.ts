@@ -94,14 +94,16 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#outbox = new Outbox(this.#options, (text) => this.#link.send(text));
     this.#channels = new Channels(this.#options, {
       send: (frame) => this.#session !== undefined && this.#send(frame),
-      message: ({ type: _, previous: __, ...message }) => this.emit('message', message),
-      gap: (gap) => this.emit('gap', gap),
+      emit: (name, event) => this.emit(name, event),
     });
     this.#link = new Link({
       ...this.#options,
       dial: (_attempt, signal) => this.#dial(signal),
       afterClose: (close) => this.#afterClose(close),
-      onOpen: () => this.#awaitWelcome(),
+      // the node is there; it may need a while to reach the home of the user's channel
+      onOpen: () => {
+        this.#cancelWelcome = after(clock, 2 * connectTimeoutMs, () => this.#link.drop('no welcome'));
+      },
       onMessage: (data, socket) => this.#receive(data, socket),
       // the token, and each locator with the first token and with a second
       dialTimeoutMs: connectTimeoutMs * (1 + 2 * locator.length),
@@ -154,7 +156,7 @@ export class RingwayClient extends Emitter<ClientEvents> {
     return connecting.promise;
   }
 
-  /** Ends the session and whatever waits for an answer; resolves when the socket is closed. `connect()` begins anew. */
+  /** Ends the session and whatever waits for an answer; resolves when the socket is closed. `connect()` goes on from there. */
   async close(): Promise<void> {
     this.#leaveSession();
     const stopped = this.#link.stop(1000, 'closed');
@@ -212,12 +214,6 @@ export class RingwayClient extends Emitter<ClientEvents> {
     return new this.#options.WebSocket(roundabout ?? url, [SUBPROTOCOL]);
   }
 
-  #awaitWelcome(): void {
-    const { clock, connectTimeoutMs } = this.#options;
-    // the node is there; it may need a while to reach the home of the user's channel
-    this.#cancelWelcome = after(clock, 2 * connectTimeoutMs, () => this.#link.drop('no welcome'));
-  }
-
   /** A session stands on the link's socket. `caughtUp` is called when all that was missed has come. */
   #stand(welcome: WelcomeFrame, caughtUp?: () => void): void {
     this.#cancelWelcome?.();
@@ -229,10 +225,9 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#heartbeat.start(welcome.ping.intervalMs, welcome.ping.timeoutMs);
     this.#channels.welcome(welcome, caughtUp);
     this.#outbox.connected(welcome.limits);
-    const connecting = this.#connecting;
+    this.#connecting?.resolve(welcome);
     this.#connecting = undefined;
     this.#setState('connected', 0, '');
-    connecting?.resolve(welcome);
   }
 
   /** Nothing of the session goes on; what is to outlive it is kept for the next one. */
@@ -254,18 +249,21 @@ export class RingwayClient extends Emitter<ClientEvents> {
     const stood = this.#session !== undefined;
     const rule = closeRule(code);
     this.#leaveSession();
-    if (this.#target !== undefined && (rule.avoid || (!stood && code < 4000))) this.#avoid.add(this.#target);
-    if (this.#target !== undefined && !opened) this.#directFailures++;
+    if (this.#target !== undefined) {
+      if (rule.avoid || (!stood && code < 4000)) this.#avoid.add(this.#target);
+      if (!opened) this.#directFailures++;
+    }
     if (rule.newToken) this.#router.forgetToken();
-    if (rule.action === 'terminal' || (error instanceof RouteError && error.terminal)) {
-      const cause = error instanceof RouteError ? error : new SessionEndedError(code, reason);
+    const refusal = error instanceof RouteError ? error : undefined;
+    if (rule.action === 'terminal' || refusal?.terminal) {
+      const cause = refusal ?? new SessionEndedError(code, reason);
       this.#end(new ClosedError(cause.message, { cause }), code, reason);
       this.emit('error', cause);
       return 'stop';
     }
     this.#setState('connecting', code, reason);
     if (error instanceof RingwayError) this.emit('error', error);
-    if (error instanceof RouteError && error.retryAfterMs > 0) return { afterMs: error.retryAfterMs };
+    if (refusal && refusal.retryAfterMs > 0) return { afterMs: refusal.retryAfterMs };
     return rule.action === 'again' ? 'again' : 'backoff';
   }
 
@@ -273,11 +271,10 @@ export class RingwayClient extends Emitter<ClientEvents> {
     this.#closed = error;
     this.#unwatch?.();
     this.#unwatch = undefined;
-    const connecting = this.#connecting;
+    this.#connecting?.reject(error);
     this.#connecting = undefined;
     this.#outbox.fail(error);
     this.#channels.fail(error);
-    connecting?.reject(error);
     this.#setState('disconnected', code, reason);
   }
 

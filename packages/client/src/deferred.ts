@@ -7,8 +7,8 @@ export interface Deferred<T> {
 
 /** `Promise.withResolvers`, which browsers have only since 2024. */
 export function deferred<T>(): Deferred<T> {
-  let resolve: Deferred<T>['resolve'] = () => {};
-  let reject: Deferred<T>['reject'] = () => {};
+  let resolve!: Deferred<T>['resolve'];
+  let reject!: Deferred<T>['reject'];
   const promise = new Promise<T>((yes, no) => {
     resolve = yes;
     reject = no;

@@ -1,4 +1,4 @@
-import { CLOSE, type ErrorCode, type PublishTarget } from '@ringway/protocol';
+import { closeRule, type ErrorCode, type PublishTarget } from '@ringway/protocol';
 
 // Fields are declared only, since a constructor sets each: initialising them first would weigh in every browser.
 
@@ -91,9 +91,9 @@ export class SessionEndedError extends RingwayError {
   declare readonly reason: string;
 
   constructor(closeCode: number, reason: string) {
-    const code = Object.entries(CLOSE).find(([, rule]) => rule.code === closeCode)?.[0] ?? 'closed';
-    super(`${code} ${reason}`);
-    this.code = code;
+    const { name } = closeRule(closeCode);
+    super(`${name} ${reason}`);
+    this.code = name;
     this.closeCode = closeCode;
     this.reason = reason;
   }

@@ -22,6 +22,17 @@ export interface Gap {
   readonly upTo: Position;
 }
 
+/** The session is in a group now, from `position` on: the application joined it, or a backend put the user in. */
+export interface Joined {
+  readonly channel: string;
+  readonly position: Position;
+}
+
+/** The session is not in a group any more. */
+export interface Left {
+  readonly channel: string;
+}
+
 /** A change of state. `code` is a WebSocket close code (0 where nothing was closed), `reason` is for people. */
 export interface StateChange {
   readonly old: ClientState;
@@ -34,6 +45,10 @@ export interface StateChange {
 export interface ClientEvents {
   readonly message: Message;
   readonly gap: Gap;
+  /** Not told again after a reconnect or a move, nor after `close()` and `connect()`, of a group that goes on. */
+  readonly joined: Joined;
+  /** By `leave()`, by a backend, or because the right to it has ended. */
+  readonly left: Left;
   readonly state: StateChange;
   /** What goes wrong without a call to tell it to. Only a `SessionEndedError` and a terminal `RouteError` end the client. */
   readonly error: RingwayError;

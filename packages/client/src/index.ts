@@ -12,6 +12,6 @@ export {
   SessionEndedError,
   TokenError,
 } from './errors.ts';
-export type { ClientEvents, ClientState, Gap, Message, StateChange } from './events.ts';
+export type { ClientEvents, ClientState, Gap, Joined, Left, Message, StateChange } from './events.ts';
 export { CLIENT_DEFAULTS, type ClientOptions, type WebSocketClass } from './options.ts';
 export type { Published, PublishOptions } from './publication.ts';

@@ -54,12 +54,8 @@ export class Positions {
   #remember(key: string): boolean {
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
-    if (this.#seen.size > REMEMBERED) {
-      for (const oldest of this.#seen) {
-        this.#seen.delete(oldest);
-        break;
-      }
-    }
+    const [oldest = ''] = this.#seen;
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(oldest);
     return true;
   }
 }

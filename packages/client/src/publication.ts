@@ -34,8 +34,8 @@ export function randomId(): string {
 export function publishText(to: PublishTarget, data: unknown, id?: string, ephemeral?: boolean): string {
   const json = JSON.stringify(data) as string | undefined;
   if (json === undefined) throw new TypeError('data must be something that JSON can say');
-  const more = `${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}${ephemeral ? ',"ephemeral":true' : ''}`;
-  return `{"type":"publish","to":${JSON.stringify(to)}${more},"data":${json}}`;
+  const frame = JSON.stringify({ type: 'publish', to, id, ephemeral: ephemeral || undefined });
+  return `${frame.slice(0, -1)},"data":${json}}`;
 }
 
 /** Bytes of UTF-8. */

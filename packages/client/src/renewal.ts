@@ -38,11 +38,10 @@ export async function renew(
     if (clock.now() + waitMs >= until) return undefined;
     await new Promise<void>((resolve) => {
       const cancel = after(clock, waitMs, resolve);
-      const stop = () => {
+      signal.addEventListener('abort', () => {
         cancel();
         resolve();
-      };
-      signal.addEventListener('abort', stop, { once: true });
+      });
     });
   }
   return undefined;

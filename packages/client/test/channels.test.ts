@@ -1,67 +1,9 @@
-import type { ClientFrame, MessageFrame, Position } from '@ringway/protocol';
+import type { MessageFrame, Position } from '@ringway/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Channels } from '../src/channels.ts';
 import { ClosedError } from '../src/errors.ts';
-import { FakeClock } from './support/clock.ts';
+import { Bench, OWN } from './support/bench.ts';
 import { TestLog } from './support/log.ts';
-
-const OWN = 'user:alice';
-
-/** A node in miniature: a log, and a line to the client on which things get lost. */
-class Bench {
-  readonly clock = new FakeClock();
-  readonly log = new TestLog(OWN, 'e1');
-  readonly sent: ClientFrame[] = [];
-  readonly got: number[] = [];
-  readonly gaps: { after: Position; upTo: Position }[] = [];
-  connected = false;
-  readonly channels = new Channels(
-    { clock: this.clock, random: () => 0, publishTimeoutMs: 1_000 },
-    {
-      send: (frame) => {
-        if (this.connected) this.sent.push(frame);
-        return this.connected;
-      },
-      message: ({ data }) => this.got.push(data as number),
-      gap: (gap) => this.gaps.push(gap),
-    },
-  );
-
-  connect(): void {
-    this.connected = true;
-    this.channels.welcome({
-      type: 'welcome',
-      protocol: 1,
-      nodeId: 'node-1',
-      sessionId: 's',
-      userId: 'alice',
-      channel: OWN,
-      position: this.log.head,
-      ping: { intervalMs: 1, timeoutMs: 1 },
-      limits: { frameBytes: 1, publishesPerSecond: 1 },
-    });
-  }
-
-  disconnect(): void {
-    this.connected = false;
-    this.sent.length = 0;
-    this.channels.ended();
-  }
-
-  /** The node reads what it was sent, and answers. */
-  serve(): void {
-    for (const frame of this.sent.splice(0)) {
-      if (frame.type !== 'resume') continue;
-      const since = frame.positions?.[OWN];
-      if (!since) continue;
-      const { start, messages } = this.log.since(since);
-      if (start !== since) this.channels.gap({ type: 'gap', channel: OWN, after: since, upTo: start });
-      for (const message of messages) this.channels.message(message, true);
-      this.channels.resumed({ type: 'resumed', channels: [{ channel: OWN, position: this.log.head }] });
-    }
-  }
-}
 
 type Step =
   | { readonly kind: 'publish'; readonly lost: boolean }
@@ -199,6 +141,26 @@ test('what a connection that is being left delivers is taken where it fits, and 
   bench.channels.message(frames[2] as MessageFrame, false);
   expect(bench.got).toEqual([1]);
   expect(bench.sent).toEqual([]);
+});
+
+test('a gap that begins ahead of us is not ours: what lies before it is asked for', () => {
+  const at = (seq: number): Position => ({ epoch: 'e1', seq });
+  const bench = new Bench();
+  bench.connect();
+  // live, before the node has read that something is missing here
+  bench.channels.gap({
+    type: 'gap',
+    channel: OWN,
+    after: { epoch: 'e2', seq: 9 },
+    upTo: { epoch: 'e3', seq: 0 },
+  });
+  expect([bench.gaps, bench.channels.position(OWN)]).toEqual([[], at(0)]);
+  expect(bench.sent).toEqual([{ type: 'resume', positions: { [OWN]: at(0) } }]);
+  bench.channels.gap({ type: 'gap', channel: OWN, after: at(3), upTo: at(4) });
+  expect([bench.gaps, bench.channels.position(OWN)]).toEqual([[], at(0)]);
+  // what is told of the very place that was asked from
+  bench.channels.gap({ type: 'gap', channel: OWN, after: at(0), upTo: { epoch: 'e3', seq: 0 } });
+  expect(bench.gaps).toEqual([{ channel: OWN, after: at(0), upTo: { epoch: 'e3', seq: 0 } }]);
 });
 
 test('a gap behind our very place counts wherever it leads, and one that we are past does not', () => {

@@ -151,6 +151,29 @@ test('joins a group, and again after a reconnect, with what was missed', async (
   expect(await alice.client.join('group:class-7')).toEqual({ epoch: 'e1', seq: 4 });
 });
 
+test('groups are told once, and go on after close() and connect(), with what was missed', async () => {
+  const ringway = await cluster();
+  const alice = watch(ringway);
+  const { client } = alice;
+  const told: string[] = [];
+  client.on('joined', ({ channel, position }) => told.push(`joined ${channel} at ${position.seq}`));
+  client.on('left', ({ channel }) => told.push(`left ${channel}`));
+  await client.connect();
+  await client.join('group:own');
+  const { session } = ringway.node(0);
+  session.send({ type: 'joined', channel: 'group:given', position: ringway.log('group:given').head });
+  await until(() => expect(told).toEqual(['joined group:own at 0', 'joined group:given at 0']));
+  await client.close();
+  ringway.publish('group:own', 'user:bob', 'm1', 1);
+  ringway.publish('group:given', 'user:bob', 'm2', 2);
+  await client.connect();
+  ringway.node(0).session.send({ type: 'joined', channel: 'group:given', position: { epoch: 'e1', seq: 1 } });
+  await until(() => expect(texts(alice).sort()).toEqual([1, 2]));
+  client.leave('group:own');
+  ringway.node(0).session.send({ type: 'left', channel: 'group:given' });
+  await until(() => expect(told.slice(2)).toEqual(['left group:own', 'left group:given']));
+});
+
 test('a join may be asked for before the connection, and be refused', async () => {
   const ringway = await cluster();
   const alice = watch(ringway);

@@ -1,11 +1,14 @@
-import { CLOSE, type CloseName, type CloseRule } from '@ringway/protocol';
+import { CLOSE, type CloseRule, closeRule } from '@ringway/protocol';
 import { expect, test } from 'vitest';
 import { AvoidList } from '../src/avoid.ts';
 import { cluster, watch } from './support/clients.ts';
 import { FakeClock } from './support/clock.ts';
 import { until } from './support/until.ts';
 
-const rules = Object.entries(CLOSE) as [CloseName, CloseRule][];
+const rules = Object.values(CLOSE).map(({ code }): [string, CloseRule] => [
+  closeRule(code).name,
+  closeRule(code),
+]);
 const terminal = rules.filter(([, { action }]) => action === 'terminal');
 const route = rules.filter(([, { action }]) => action === 'route');
 const again = rules.filter(([, { action }]) => action === 'again');

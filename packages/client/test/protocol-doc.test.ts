@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CLOSE, CLOSE_MEANS, type CloseName, type CloseRule, ERRORS } from '@ringway/protocol';
+import { CLOSE, CLOSE_MEANS, type CloseName, type CloseRule, closeRule, ERRORS } from '@ringway/protocol';
 import { expect, test } from 'vitest';
 import { Positions } from '../src/positions.ts';
 
@@ -25,9 +25,9 @@ function advice({ action, avoid, newToken }: CloseRule): string {
 }
 
 test('the close codes of the document are those of the protocol', () => {
-  const rules = Object.entries(CLOSE) as [CloseName, CloseRule][];
+  const rows = Object.entries(CLOSE) as [CloseName, { code: number }][];
   expect(table('8.')).toEqual(
-    rules.map(([name, rule]) => [`${rule.code}`, `\`${name}\``, advice(rule), CLOSE_MEANS[name]]),
+    rows.map(([name, { code }]) => [`${code}`, `\`${name}\``, advice(closeRule(code)), CLOSE_MEANS[name]]),
   );
 });
 

@@ -15,10 +15,10 @@ export interface JitterBounds {
  * one moment come back spread over the whole interval, and not in waves.
  */
 export function fullJitter({ baseMs, capMs }: JitterBounds): BackoffPolicy {
-  if (!(baseMs > 0 && capMs >= baseMs && capMs < Number.POSITIVE_INFINITY)) {
+  if (!(baseMs > 0 && capMs >= baseMs && Number.isFinite(capMs))) {
     throw new RangeError(`baseMs must be above 0 and capMs no less, they are ${baseMs} and ${capMs}`);
   }
-  return (attempt, random) => Math.floor(random * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 64)));
+  return (attempt, random) => Math.floor(random * Math.min(capMs, baseMs * 2 ** attempt));
 }
 
 /** The SDK's: base 500 ms, cap 20 s. */

@@ -1,5 +1,5 @@
 import { after } from './clock.ts';
-import { type LinkClose, type LinkOptions, type ResolvedLinkOptions, resolveLinkOptions } from './options.ts';
+import { type LinkOptions, type ResolvedLinkOptions, resolveLinkOptions } from './options.ts';
 import { closeGracefully, detach, discard, SOCKET_OPEN, type SocketLike } from './socket.ts';
 import type { LinkState } from './state.ts';
 
@@ -10,7 +10,9 @@ const ABNORMAL = 1006;
 const MAX_SHORT_AGAIN = 2;
 
 /** What {@link Link.replace} did. */
-export type Replaced = { readonly taken: false } | { readonly taken: true; readonly before?: SocketLike };
+export type Replaced =
+  | { readonly taken: false }
+  | { readonly taken: true; readonly before: SocketLike | undefined };
 
 /** What an attempt or a wait must give back when it is left. */
 type Leave = () => void;
@@ -37,12 +39,12 @@ export class Link {
 
   /** Bytes that wait to be sent; 0 when the link is not open. */
   get bufferedAmount(): number {
-    return this.#state.name === 'open' ? this.#state.socket.bufferedAmount : 0;
+    return this.#socket()?.bufferedAmount ?? 0;
   }
 
   /** Begins to connect. Does nothing while the link is at work already. */
   start(): void {
-    if (this.#state.name !== 'idle' && this.#state.name !== 'stopped') return;
+    if (this.#isAtWork) return;
     this.#failures = 0;
     this.#connect();
   }
@@ -52,20 +54,19 @@ export class Link {
    * {@link start} begins anew.
    */
   stop(code = 1000, reason = ''): Promise<void> {
-    const state = this.#state;
-    if (state.name === 'idle' || state.name === 'stopped') return this.#stopping;
+    if (!this.#isAtWork) return this.#stopping;
     const { clock, closeGraceMs } = this.#options;
-    if (state.name === 'open')
-      this.#stopping = closeGracefully(state.socket, code, reason, clock, closeGraceMs);
+    const socket = this.#socket();
+    if (socket) this.#stopping = closeGracefully(socket, code, reason, clock, closeGraceMs);
     this.#setState({ name: 'stopped', code, reason });
     return this.#stopping;
   }
 
   /** Sends on the open socket; false, and nothing is sent or kept, when there is none. */
   send(data: string | Uint8Array<ArrayBuffer>): boolean {
-    const state = this.#state;
-    if (state.name !== 'open' || state.socket.readyState !== SOCKET_OPEN) return false;
-    state.socket.send(data);
+    const socket = this.#socket();
+    if (socket?.readyState !== SOCKET_OPEN) return false;
+    socket.send(data);
     return true;
   }
 
@@ -74,13 +75,9 @@ export class Link {
    * `afterClose` gets this code.
    */
   drop(reason: string, code = ABNORMAL): void {
-    const state = this.#state;
-    if (state.name === 'open') {
-      discard(state.socket);
-      this.#ended({ code, reason, opened: true, uptimeMs: this.#options.clock.now() - state.since });
-    } else if (state.name === 'connecting') {
-      this.#ended({ code, reason, opened: false, uptimeMs: 0 });
-    }
+    const socket = this.#socket();
+    if (socket) discard(socket);
+    if (socket || this.#state.name === 'connecting') this.#ended(code, reason);
   }
 
   /** Cuts a wait short. A connection, or an attempt under way, is left alone: see {@link drop}. */
@@ -95,8 +92,7 @@ export class Link {
    * is discarded. `onOpen` is not called: the caller has used the socket before.
    */
   replace(socket: SocketLike): Replaced {
-    const state = this.#state;
-    if (state.name === 'idle' || state.name === 'stopped' || socket.readyState !== SOCKET_OPEN) {
+    if (!this.#isAtWork || socket.readyState !== SOCKET_OPEN) {
       discard(socket);
       return { taken: false };
     }
@@ -104,7 +100,7 @@ export class Link {
     if (before) before.onclose = null;
     this.#listen(socket);
     this.#setState({ name: 'open', socket, since: this.#options.clock.now() });
-    return before ? { taken: true, before } : { taken: true };
+    return { taken: true, before };
   }
 
   /** The one place where the state changes. What the old state had under way is left first. */
@@ -147,10 +143,14 @@ export class Link {
     const failed = (error: unknown): void => {
       if (this.#state !== mine) return;
       const reason = error instanceof Error ? error.message : String(error);
-      this.#ended({ code: ABNORMAL, reason, opened: false, uptimeMs: 0, error });
+      this.#ended(ABNORMAL, reason, error);
     };
     const attempt = async (): Promise<SocketLike> => dial(mine.attempt, abort.signal);
     void attempt().then(dialled, failed);
+  }
+
+  get #isAtWork(): boolean {
+    return this.#state.name !== 'idle' && this.#state.name !== 'stopped';
   }
 
   #socket(): SocketLike | undefined {
@@ -162,19 +162,15 @@ export class Link {
     if (socket.binaryType === 'blob') socket.binaryType = 'arraybuffer';
     const { onMessage } = this.#options;
     socket.onopen = () => this.#opened(socket);
-    socket.onmessage = (event: { data: unknown }) => {
-      const { data } = event;
+    socket.onmessage = ({ data }: { data: unknown }) => {
       if (typeof data === 'string' || data instanceof Uint8Array) onMessage?.(data, socket);
       else if (data instanceof ArrayBuffer) onMessage?.(new Uint8Array(data), socket);
     };
     // an error is always followed by a close, which says all that there is to know
     socket.onerror = () => {};
-    socket.onclose = (event: { code: number; reason: string }) => {
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       detach(socket);
-      const state = this.#state;
-      const opened = state.name === 'open';
-      const uptimeMs = opened ? this.#options.clock.now() - state.since : 0;
-      this.#ended({ code: event.code || ABNORMAL, reason: event.reason, opened, uptimeMs });
+      this.#ended(code || ABNORMAL, reason);
     };
   }
 
@@ -183,15 +179,18 @@ export class Link {
     if (this.#socket() === socket) this.#options.onOpen?.(socket);
   }
 
-  #ended(close: LinkClose): void {
+  /** The connection, or the attempt, is over. */
+  #ended(code: number, reason: string, error?: unknown): void {
     const before = this.#state;
     const { minUptimeMs, afterClose, backoff, random, clock } = this.#options;
-    if (close.opened && close.uptimeMs >= minUptimeMs) this.#failures = 0;
-    const verdict = afterClose(close);
+    const opened = before.name === 'open';
+    const uptimeMs = opened ? clock.now() - before.since : 0;
+    if (opened && uptimeMs >= minUptimeMs) this.#failures = 0;
+    const verdict = afterClose({ code, reason, opened, uptimeMs, error });
     // whoever was asked may have stopped, replaced or dropped meanwhile
     if (this.#state !== before) return;
     if (verdict === 'stop') {
-      this.#setState({ name: 'stopped', code: close.code, reason: close.reason });
+      this.#setState({ name: 'stopped', code, reason });
       return;
     }
     const attempt = this.#failures++;

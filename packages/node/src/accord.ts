@@ -98,8 +98,11 @@ export class Accord {
       this.agreed.add(startOf(member));
       return undefined;
     }
-    const text = ({ router, log, groups }: Scheme): string =>
-      `RINGWAY_ROUTER=${router}, RINGWAY_LOG=${log} and ${groups === 'redis' ? 'a' : 'no'} RINGWAY_REDIS_URL`;
+    const text = ({ router, log, groups }: Scheme): string => {
+      const redis = groups && `${groups === 'redis' ? 'a' : 'no'} RINGWAY_REDIS_URL`;
+      const parts = [`RINGWAY_ROUTER=${router}`, `RINGWAY_LOG=${log}`, ...(redis ? [redis] : [])];
+      return `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+    };
     return {
       member,
       error: new MixedClusterError(

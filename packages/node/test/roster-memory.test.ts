@@ -200,6 +200,22 @@ describe('rosters in the memory of nodes', () => {
     expect(network.node('node-2').roster.fetched).toBe(0);
   });
 
+  it('wait at the start for as long as a peer tells what it knows, and not for one that is silent', async () => {
+    await using network = await RosterNetwork.start(1, { startMs: 1_000 });
+    const { roster } = network.node('node-1');
+    const users = Array.from({ length: 50 }, (_, i) => `user-${i}`);
+    for (const user of users) await roster.put(user, 'slowly');
+    // there and back for nearly each of them: much longer than a peer may be silent
+    network.delayMs = 20;
+    const { roster: added } = await network.add('node-2');
+    expect(added.membersOf('slowly', '', 100).members).toHaveLength(50);
+    network.delayMs = 0;
+    network.forgetKinds('node-1');
+    network.forgetKinds('node-2');
+    const { roster: alone } = await network.add('node-3');
+    expect(alone.size.present).toBe(0);
+  });
+
   it('do not take sessions out for what ended before: they may have joined by themselves since', async () => {
     await using network = await RosterNetwork.start(2);
     await network.node('node-1').roster.put('alice', 'a');
@@ -221,6 +237,41 @@ describe('rosters in the memory of nodes', () => {
     for (const { roster } of network.nodes.values()) expect(roster.groupsOf('alice')).toEqual([]);
   });
 
+  it('keep the order of changes that were answered one after the other, whichever nodes were asked', async () => {
+    const ids = ['node-1', 'node-2', 'node-3', 'node-4', 'node-5'];
+    const change = fc.record({
+      order: fc.shuffledSubarray(ids, { minLength: 3, maxLength: 3 }),
+      put: fc.boolean(),
+      heal: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 2, maxLength: 6 }), async (changes) => {
+        await using network = await RosterNetwork.start(5);
+        for (const [i, id] of ids.entries()) network.skews.set(id, 60_000 * (i - 2));
+        let expected = false;
+        for (const { order, put, heal } of changes) {
+          // the one that is asked hears two others, and with them is more than half
+          const [asked = '', ...heard] = order;
+          if (heal) network.healAll();
+          for (const id of ids) {
+            if (heard.includes(id)) network.heal(asked, id);
+            else if (id !== asked) network.cut(asked, id);
+          }
+          const { roster } = network.node(asked);
+          await (put ? roster.put('alice', 'a') : roster.remove('alice', 'a'));
+          expected = put;
+        }
+        network.healAll();
+        const views = (): string[] =>
+          [...network.nodes.values()].map(({ roster }) => (roster.groupsOf('alice') as string[]).join());
+        await waitFor(() => new Set(views()).size === 1, 'one view');
+        await network.quiet();
+        expect(views()).toEqual(ids.map(() => (expected ? 'a' : '')));
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
   it('refuse what could be lost: where fewer than half of the nodes are heard; and do not know of what nobody has answered', async () => {
     await using network = await RosterNetwork.start(3, { timeoutMs: 100 });
     const { roster } = network.node('node-1');
@@ -237,6 +288,19 @@ describe('rosters in the memory of nodes', () => {
     network.healAll();
     await roster.put('alice', 'c');
     expect(network.node('node-3').roster.groupsOf('alice')).toEqual(['a', 'c']);
+  });
+
+  it('refuse what had waited for a node that stood still: it was asked of another one, and may be undone', async () => {
+    await using network = await RosterNetwork.start(3);
+    await network.node('node-2').roster.put('alice', 'a');
+    await network.node('node-2').roster.remove('alice', 'a');
+    await network.quiet();
+    network.stoodStill.add('node-1');
+    const { roster } = network.node('node-1');
+    await expect(roster.put('alice', 'a')).rejects.toThrow(RosterRefusedError);
+    expect(roster.groupsOf('alice')).toEqual([]);
+    network.stoodStill.delete('node-1');
+    await roster.put('alice', 'a');
   });
 
   it('do not take silence for an answer, as of a node whose version knows nothing of this', async () => {

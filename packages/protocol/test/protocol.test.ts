@@ -62,17 +62,16 @@ describe('capabilities', () => {
 
 describe('close codes', () => {
   it('do what their range says, each code once', () => {
-    const rules = Object.values(CLOSE);
-    expect(new Set(rules.map((rule) => rule.code)).size).toBe(rules.length);
-    for (const rule of rules) {
-      const range = Math.floor(rule.code / 100);
-      expect(rule.action).toBe({ 44: 'terminal', 45: 'route', 46: 'again' }[range]);
-      expect(closeRule(rule.code)).toBe(rule);
+    const rows = Object.entries(CLOSE);
+    expect(new Set(rows.map(([, { code }]) => code)).size).toBe(rows.length);
+    for (const [name, row] of rows) {
+      const action = { 44: 'terminal', 45: 'route', 46: 'again' }[Math.floor(row.code / 100)];
+      expect(closeRule(row.code)).toEqual({ ...row, name, action });
     }
   });
 
   it('that are not known yet act as their range says', () => {
-    expect(closeRule(4499).action).toBe('terminal');
+    expect(closeRule(4499)).toEqual({ name: 'closed', code: 4499, action: 'terminal' });
     expect(closeRule(4599).action).toBe('route');
     expect(closeRule(4699).action).toBe('again');
     expect(closeRule(1006).action).toBe('route');

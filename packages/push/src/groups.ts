@@ -21,7 +21,13 @@ export class Groups {
 
   async change(method: 'PUT' | 'DELETE', group: string, userId: string): Promise<void> {
     checkGroup(group);
-    await this.#requests.ask(method, checkedUser(userId), memberPath(group, userId));
+    const channel = checkedUser(userId);
+    if (isDots(userId))
+      throw new InvalidRequestError(
+        'invalid_user_id',
+        'userId: expected another one than . and .., which no URL can name',
+      );
+    await this.#requests.ask(method, channel, memberPath(group, userId));
   }
 
   async members(group: string): Promise<readonly string[]> {
@@ -46,11 +52,16 @@ export class Groups {
 /** The channel of a group that may be one. */
 export function checkGroup(group: unknown): string {
   // what holds for a user's id holds for a group's name
-  if (isUserId(group)) return groupChannel(group);
+  if (isUserId(group) && !isDots(group)) return groupChannel(group);
   throw new InvalidRequestError(
     'invalid_channel',
-    'group: expected a name of 1 to 256 bytes of UTF-8, without group:',
+    'group: expected a name of 1 to 256 bytes of UTF-8, without group:, and not . or .., which no URL can name',
   );
+}
+
+/** What every URL drops from its path, however it is written. */
+function isDots(name: string): boolean {
+  return name === '.' || name === '..';
 }
 
 /** The channel of a user that may be one. */

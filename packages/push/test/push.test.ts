@@ -359,5 +359,10 @@ describe('groups', () => {
     await expect(push.removeFromGroup('a', '\u0000')).rejects.toMatchObject({ code: 'invalid_user_id' });
     await expect(push.groupMembers('\ud800')).rejects.toMatchObject({ code: 'invalid_channel' });
     await expect(push.groupsOf('')).rejects.toMatchObject({ code: 'invalid_user_id' });
+    for (const dots of ['.', '..']) {
+      await expect(push.addToGroup(dots, 'b')).rejects.toMatchObject({ code: 'invalid_channel' });
+      await expect(push.groupMembers(dots)).rejects.toMatchObject({ code: 'invalid_channel' });
+      await expect(push.removeFromGroup('a', dots)).rejects.toMatchObject({ code: 'invalid_user_id' });
+    }
   });
 });

@@ -89,7 +89,10 @@ export class Members implements RosterUser {
     this.lookIn(LOOK_MS);
   }
 
-  /** Subscribes the session, which is not. `joined` is called when the home knows. */
+  /**
+   * Subscribes the session, which is not. `joined` is called when the home knows, `failed` where it could not be asked:
+   * whatever a backend has wanted is asked for again.
+   */
   join(session: Session, name: string, { joined, failed }: Waiting): void {
     const channel = this.context.hub.subscribe(name, {
       session,
@@ -97,6 +100,7 @@ export class Members implements RosterUser {
       failed: () => {
         const at = session.channels.findIndex((subscribed) => subscribed.name === name);
         if (at > 0) session.channels.splice(at, 1);
+        if (this.holds(session.userId, name)) this.doubt(session.userId);
         failed();
       },
     });
@@ -121,8 +125,7 @@ export class Members implements RosterUser {
         joined: ({ position }) => {
           if (position) session.send(joinedFrame(name, position));
         },
-        // nobody asks again for what nobody has asked for
-        failed: () => this.doubt(session.userId),
+        failed() {},
       });
     }
   }

@@ -46,6 +46,8 @@ export class MembershipSync {
   private readonly due = new Map<SyncLink, number>();
   private readonly askedAt = new Map<SyncLink, number>();
   private pull: Pull | undefined;
+  /** When a peer last told what was asked, by the monotonic clock in milliseconds. */
+  heardAt = Number.NEGATIVE_INFINITY;
   private readonly first = Promise.withResolvers<void>();
 
   constructor(context: MembershipSyncContext) {
@@ -103,6 +105,7 @@ export class MembershipSync {
   told(from: SyncLink, { correlation, digests }: Extract<Control, { t: 'rosterTold' }>): void {
     const { pull } = this;
     if (pull?.link !== from || pull.correlation !== correlation) return;
+    this.heardAt = this.context.now();
     const own = this.context.table.digests;
     for (const [bucket, digest] of digests?.entries() ?? [])
       if (own[bucket] !== digest) pull.buckets.push(bucket);
@@ -112,6 +115,7 @@ export class MembershipSync {
   page(from: SyncLink, { correlation, entries, more }: Extract<Control, { t: 'rosterPage' }>): void {
     const { pull, context } = this;
     if (pull?.link !== from || pull.correlation !== correlation) return;
+    this.heardAt = context.now();
     for (const entry of entries) context.learned(entry);
     if (more) pull.deadline = context.now() + context.timeoutMs;
     else this.readOn(pull);

@@ -17,6 +17,8 @@ import {
 export interface RosterPeers {
   readonly parties: PeerParty[];
   readonly hearing: { hearsHalf(): boolean };
+  /** Half of the ring may be taken to hear this node still; not after it stood still. */
+  readonly heard: boolean;
   links(): Iterable<SyncLink & { readonly member: { readonly id: string } }>;
   /** The link to a member of the ring. */
   get(id: string): SyncLink | undefined;
@@ -31,8 +33,10 @@ export interface MemoryRosterOptions {
   readonly maxMemberships: number;
   /** How long a peer may take to say that it has a change, in milliseconds. */
   readonly timeoutMs: number;
-  /** How long the start waits for a peer that tells what it knows, in milliseconds. */
+  /** How long the start waits for a peer that tells nothing, or nothing more, of what it knows, in milliseconds. */
   readonly startMs: number;
+  /** How long it waits at most, in milliseconds: a peer may know very much. */
+  readonly mostStartMs: number;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
   /** Milliseconds since the epoch. */
@@ -44,20 +48,25 @@ export interface MemoryRosterOptions {
 const REMEMBER_MS = 3_600_000;
 const TICK_MS = 1_000;
 
-/** A change that waits for a peer to say that it has it. */
+/** A change that waits for peers to say that they have it. */
 interface Spread {
   /** Links that can still answer, and whose answer counts. */
   readonly asked: Set<SyncLink>;
+  /** Answers that are enough. */
+  wanted: number;
+  /** The latest stamp that was answered; undefined before the first. */
+  stamp: number | undefined;
   settle(outcome: SpreadOutcome): void;
 }
 
-/** The stamp that a peer has; that all who were asked are gone; or that none has answered in time. */
+/** The latest stamp that peers have; that all who were asked are gone; or that too few have answered in time. */
 type SpreadOutcome = { readonly stamp: number } | 'gone' | 'late';
 
 /**
  * Keeps all memberships at every node, without anything beside the nodes. A change is made here, goes to all peers, and is
- * confirmed by one of them; what they miss they fetch ({@link MembershipSync}). It lasts for as long as one node does that
- * has it.
+ * confirmed once more than half of the nodes have it, as far as they can be reached; what the others miss they fetch
+ * ({@link MembershipSync}). So of two changes that were confirmed some node has seen both, and the later one is made to be
+ * the later, whatever the clocks say. It lasts for as long as one node does that has it.
  */
 export class MemoryRoster implements Roster, PeerParty {
   private readonly options: MemoryRosterOptions;
@@ -92,14 +101,20 @@ export class MemoryRoster implements Roster, PeerParty {
     return this.table.size;
   }
 
-  /** Waits until a peer was asked for what it knows, but not for one that does not answer. */
+  /** Waits until a peer has told all that it knows, but not for one that does not answer. */
   async start(user: RosterUser): Promise<void> {
     this.user = user;
-    const { peers, startMs } = this.options;
+    const { peers, startMs, mostStartMs, now } = this.options;
     this.stopTicks = every(TICK_MS, () => this.tick());
     if (peers.counts().wanted === 0) return;
+    const began = now();
     const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, startMs);
+    const look = (): void => {
+      const quiet = now() - Math.max(began, this.sync.heardAt);
+      if (quiet >= startMs || now() - began >= mostStartMs) resolve();
+      else timer = setTimeout(look, startMs - quiet);
+    };
+    let timer = setTimeout(look, startMs);
     await Promise.race([this.sync.done, late]);
     clearTimeout(timer);
   }
@@ -166,7 +181,10 @@ export class MemoryRoster implements Roster, PeerParty {
       case 'membered': {
         const { correlation, stamp } = control;
         const spread = this.spreads.get(correlation);
-        if (spread?.asked.has(from)) spread.settle({ stamp });
+        if (!spread?.asked.delete(from)) return true;
+        spread.stamp = Math.max(spread.stamp ?? 0, stamp);
+        spread.wanted--;
+        this.look(spread);
         return true;
       }
       case 'rosterTold':
@@ -186,13 +204,14 @@ export class MemoryRoster implements Roster, PeerParty {
 
   onLinkDown(link: SyncLink): void {
     this.sync.onLinkDown(link);
-    for (const { asked, settle } of this.spreads.values())
-      if (asked.delete(link) && asked.size === 0) settle('gone');
+    for (const spread of this.spreads.values()) if (spread.asked.delete(link)) this.look(spread);
   }
 
   private async change(userId: string, group: string, present: boolean): Promise<void> {
     const { table, options } = this;
-    if (!options.peers.hearing.hearsHalf())
+    const { peers } = options;
+    // what waited for a node that stood still was asked of another one meanwhile, and may have been undone by now
+    if (!peers.hearing.hearsHalf() || !peers.heard)
       throw new RosterRefusedError(
         'fewer than half of the nodes can be heard: what was stored here could be lost',
       );
@@ -209,12 +228,12 @@ export class MemoryRoster implements Roster, PeerParty {
     }
   }
 
-  /** Resolves when a peer has it, or there is none; with the stamp that it has where that is a later one. */
+  /** Resolves when enough peers have it, or there are none; with the stamp that they have where that is a later one. */
   private async spread(entry: MembershipEntry, deadline: number): Promise<number | undefined> {
     for (;;) {
       const outcome = await this.tell(entry, deadline);
       if (outcome === 'late')
-        throw new RosterUnknownError('no other node has said in time that it has stored it');
+        throw new RosterUnknownError('too few other nodes have said in time that they have stored it');
       if (outcome !== 'gone') return outcome.stamp > entry.stamp ? outcome.stamp : undefined;
       if (!this.options.peers.hearing.hearsHalf())
         throw new RosterUnknownError(
@@ -234,11 +253,19 @@ export class MemoryRoster implements Roster, PeerParty {
     if (asked.size === 0) return Promise.resolve({ stamp: entry.stamp });
     const { promise, resolve } = Promise.withResolvers<SpreadOutcome>();
     const timer = setTimeout(() => resolve('late'), Math.max(0, deadline - now()));
-    this.spreads.set(correlation, { asked, settle: resolve });
+    // with this one more than half
+    const wanted = Math.ceil(peers.counts().wanted / 2);
+    this.spreads.set(correlation, { asked, wanted, stamp: undefined, settle: resolve });
     return promise.finally(() => {
       clearTimeout(timer);
       this.spreads.delete(correlation);
     });
+  }
+
+  /** Enough have answered, or nobody is left who could. */
+  private look({ asked, wanted, stamp, settle }: Spread): void {
+    if (wanted > 0 && asked.size > 0) return;
+    settle(stamp === undefined ? 'gone' : { stamp });
   }
 
   /** A change that is made now, here or at a peer. */

@@ -47,6 +47,7 @@ function memoryRoster(
     maxMemberships,
     timeoutMs: linkTimeout,
     startMs: Math.min(linkTimeout, startTimeout / 2),
+    mostStartMs: (startTimeout * 3) / 4,
     now,
     wallClock,
     random,

@@ -34,6 +34,8 @@ export interface NetworkOptions {
   readonly maxUserGroups?: number;
   readonly maxMemberships?: number;
   readonly timeoutMs?: number;
+  /** How long the start waits for a peer that is silent; `timeoutMs` by default. */
+  readonly startMs?: number;
 }
 
 /** A dialled link between two rosters of one process: records go through the wire format, in order, in later turns. */
@@ -82,7 +84,9 @@ class LoopLink implements SyncLink {
   private carry(record: string, deliver: (control: Control) => void): void {
     const { opened } = this;
     this.network.flying++;
-    setImmediate(() => {
+    const later =
+      this.network.delayMs === 0 ? setImmediate : (run: () => void) => setTimeout(run, this.network.delayMs);
+    later(() => {
       this.network.flying--;
       if (!this.open || this.opened !== opened) return;
       for (const one of decodeBatch(Buffer.from(batchHeader('') + record, 'latin1')).records)
@@ -96,6 +100,10 @@ export class RosterNetwork {
   readonly nodes = new Map<string, RosterNode<MemoryRoster>>();
   /** Records on their way. */
   flying = 0;
+  /** How long a record is on its way, in milliseconds; 0 for as short as that goes. */
+  delayMs = 0;
+  /** Nodes that have heard nobody for a while, and do not know it yet by their links. */
+  readonly stoodStill = new Set<string>();
   /** Added to the clocks of each node, in milliseconds. */
   readonly skews = new Map<string, number>();
   private readonly peers = new Map<string, RosterPeers & { readonly out: Map<string, LoopLink> }>();
@@ -114,8 +122,12 @@ export class RosterNetwork {
   /** A new node, with links to all; it has started when this resolves. */
   async add(id: string, skewMs = 0): Promise<RosterNode<MemoryRoster>> {
     const out = new Map<string, LoopLink>();
+    const { stoodStill } = this;
     const peers = {
       out,
+      get heard() {
+        return !stoodStill.has(id);
+      },
       parties: [] as PeerParty[],
       links: () => out.values(),
       get: (to: string) => out.get(to),
@@ -125,13 +137,15 @@ export class RosterNetwork {
       },
     };
     const { maxUserGroups = 100, maxMemberships = 100_000, timeoutMs = 2_000 } = this.options;
+    const { startMs = timeoutMs } = this.options;
     this.skews.set(id, skewMs);
     const roster = new MemoryRoster({
       peers,
       maxUserGroups,
       maxMemberships,
       timeoutMs,
-      startMs: timeoutMs,
+      startMs,
+      mostStartMs: 60_000,
       now: () => performance.now(),
       wallClock: () => Date.now() + (this.skews.get(id) ?? 0),
       random: Math.random,
@@ -206,11 +220,13 @@ export function loneRoster(): MemoryRoster {
       get: () => undefined,
       counts: () => ({ wanted: 0 }),
       hearing: { hearsHalf: () => true },
+      heard: true,
     },
     maxUserGroups: 100,
     maxMemberships: 1_000,
     timeoutMs: 1_000,
     startMs: 1_000,
+    mostStartMs: 1_000,
     now: () => performance.now(),
     wallClock: () => Date.now(),
     random: Math.random,
