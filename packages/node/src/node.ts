@@ -324,7 +324,8 @@ class Parts {
       registry: metrics.registry,
       logger,
       messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,
-      ready: () => this.registration !== undefined && !this.drain.active,
+      // not before whoever starts next finds it: what is in memory alone goes from node to node
+      ready: () => this.ownState.hasBeenUp && !this.drain.active,
       drain: {
         begin: () => this.drain.begin('request'),
         cancel: () => this.drain.lift('request'),
