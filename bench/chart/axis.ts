@@ -17,7 +17,8 @@ export function linearAxis(greatest: number, from: number, to: number): Axis {
 /** By powers: for values, all above 0, of which some are many times others. */
 export function logAxis(least: number, greatest: number, from: number, to: number): Axis {
   const steps: number[] = [];
-  for (let power = Math.floor(Math.log10(least)); 10 ** power <= greatest * 10; power += 1) {
+  // from one below: the logarithm of a number just under a power may be the power
+  for (let power = Math.floor(Math.log10(least)) - 1; 10 ** power <= greatest * 10; power += 1) {
     for (const digit of [1, 2, 5]) steps.push(Number((digit * 10 ** power).toPrecision(12)));
   }
   const low = steps.findLast((step) => step <= least) ?? least;

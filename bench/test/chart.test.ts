@@ -37,6 +37,7 @@ describe('an axis', () => {
         expect(ticks.length).toBeLessThanOrEqual(7);
         expect(at(ticks.at(-1) ?? 0)).toBeCloseTo(100);
       }),
+      { examples: [[999_999.999_999_999, 999_999.999_999_999]] },
     );
   });
 
