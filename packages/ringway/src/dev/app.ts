@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { ERRORS, HTTP, isChannel } from '@ringway/protocol';
+import { type ErrorCode, HTTP, isChannel, problemBody } from '@ringway/protocol';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { packageRoot } from '../package-root.ts';
 import { type DevCluster, type DevEvent, DevRefusal, type DevState } from './cluster.ts';
@@ -37,7 +37,7 @@ export function createDevApp(running: () => DevCluster | undefined, port: () => 
     const { host, origin, 'sec-fetch-site': site } = request.headers;
     const why = refusal({ host, origin, site: typeof site === 'string' ? site : undefined }, port());
     if (why !== undefined) return problem(reply, 'forbidden', why);
-    if (running() === undefined) return problem(reply, 'not_ready', ERRORS.not_ready.means);
+    if (running() === undefined) return problem(reply, 'not_ready');
     reply.header('content-security-policy', POLICY).header('x-content-type-options', 'nosniff');
   });
   pageRoutes(app);
@@ -76,9 +76,9 @@ function stateRoutes(app: FastifyInstance, cluster: () => DevCluster): void {
 
   app.get<{ Querystring: { channel?: string } }>('/dev/place', (request, reply) => {
     const { channel } = request.query;
-    if (!isChannel(channel)) return problem(reply, 'invalid_channel', ERRORS.invalid_channel.means);
+    if (!isChannel(channel)) return problem(reply, 'invalid_channel');
     const found = cluster().place(channel);
-    if (found === undefined) return problem(reply, 'no_nodes', ERRORS.no_nodes.means);
+    if (found === undefined) return problem(reply, 'no_nodes');
     return reply.header('cache-control', 'no-store').send(found);
   });
 
@@ -126,10 +126,7 @@ function refuse(reply: FastifyReply, error: unknown): FastifyReply {
   throw error;
 }
 
-function problem(reply: FastifyReply, code: keyof typeof ERRORS, detail: string): FastifyReply {
-  const { status } = ERRORS[code];
-  return reply
-    .code(status)
-    .type(HTTP.problemType)
-    .send({ type: `urn:ringway:error:${code}`, title: code, status, detail, code });
+function problem(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyReply {
+  const body = problemBody(code, detail);
+  return reply.code(body.status).type(HTTP.problemType).send(body);
 }
