@@ -58,29 +58,27 @@ lacks() { missing+=("$1"); }
 if wants npm; then command -v npm >/dev/null || lacks npm; fi
 if wants redis; then command -v redis-server >/dev/null || lacks redis-server; fi
 if wants rabbitmq; then compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null || lacks rabbitmq-server; fi
-if wants kafka; then
-  # several brokers are always its mock, also where there is Kafka
-  command -v kcat >/dev/null || lacks kcat
-  if [ "${RINGWAY_TEST_KAFKA:-}" != mock ] && can_kafka; then get_kafka || true; fi
-fi
+# several brokers are always its mock, also where there is Kafka
+if wants kafka; then command -v kcat >/dev/null || lacks kcat; fi
 if wants chromium; then [ -x "$chromium" ] || lacks chromium; fi
 if wants wrk; then command -v wrk >/dev/null || lacks wrk; fi
 if wants ss; then command -v ss >/dev/null || lacks iproute2; fi
 # Debian's own Python: another one on PATH does not see Debian's packages.
 if wants websockets; then /usr/bin/python3 -c 'import websockets' 2>/dev/null || lacks python3-websockets; fi
 
-if [ ${#missing[@]} -gt 0 ]; then
+bring_debian() {
+  [ ${#missing[@]} -gt 0 ] || return 0
   if ! command -v apt-get >/dev/null; then
     say "missing: ${missing[*]}. There is no apt-get here: install them by hand."
-    exit 1
+    return 1
   fi
-  as_root=()
+  local as_root=() apt log
   if [ "$(id -u)" != 0 ]; then
     as_root=(sudo -n)
     if ! sudo -n true 2>/dev/null; then
       say "missing: ${missing[*]}. Run this once as root, then again:"
       say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-      exit 1
+      return 1
     fi
   fi
   # Two runs at once would meet at dpkg's lock: wait for it rather than fail.
@@ -92,39 +90,60 @@ if [ ${#missing[@]} -gt 0 ]; then
     tail -n 20 "$log" >&2
     rm -f "$log"
     say "apt-get could not install: ${missing[*]}"
-    exit 1
+    return 1
   fi
   rm -f "$log"
-fi
+}
 
-if wants npm; then
-  stamp=node_modules/.ringway-lock
+bring_npm() {
+  local stamp=node_modules/.ringway-lock lock install
   lock=$(sha256sum <package-lock.json)
   fresh() { [ -x node_modules/.bin/node ] && [ "$(cat "$stamp" 2>/dev/null)" = "$lock" ]; }
+  fresh && return 0
+  mkdir -p .tools
+  exec 9>.tools/npm.lock
+  flock 9
   if ! fresh; then
-    mkdir -p .tools
-    exec 9>.tools/npm.lock
-    flock 9
-    if ! fresh; then
-      # In place where something is installed already: npm ci would first delete it under whoever is running.
-      install=(npm ci)
-      [ -d node_modules ] && install=(npm install --no-save)
-      say "${install[*]} (about half a minute, once)"
-      "${install[@]}" --no-fund --no-audit --loglevel=error >&2
-      if ! node_modules/.bin/node --version >/dev/null; then
-        say 'npm left no working node_modules/.bin/node (the package node@24): are install scripts switched off?'
-        exit 1
-      fi
-      printf '%s\n' "$lock" >"$stamp"
+    # In place where something is installed already: npm ci would first delete it under whoever is running.
+    install=(npm ci)
+    [ -d node_modules ] && install=(npm install --no-save)
+    say "${install[*]} (about half a minute, once)"
+    "${install[@]}" --no-fund --no-audit --loglevel=error >&2 || return 1
+    if ! node_modules/.bin/node --version >/dev/null; then
+      say 'npm left no working node_modules/.bin/node (the package node@24): are install scripts switched off?'
+      return 1
     fi
-    exec 9>&-
+    printf '%s\n' "$lock" >"$stamp"
   fi
-fi
+  exec 9>&-
+}
 
-if wants consul && [ -z "${RINGWAY_TEST_CONSUL:-}" ] && [ ! -x .tools/consul/usr/bin/consul ]; then
+bring_consul() {
+  [ -z "${RINGWAY_TEST_CONSUL:-}" ] && [ ! -x .tools/consul/usr/bin/consul ] || return 0
   say 'Consul, from the Debian archive'
   scripts/get-consul.sh .tools/consul >&2
+}
+
+bring_kafka() {
+  [ "${RINGWAY_TEST_KAFKA:-}" != mock ] && can_kafka || return 0
+  get_kafka || true
+}
+
+# Each from elsewhere: all at once, for one after the other takes minutes.
+running=()
+bring() { "$@" & running+=($!); }
+
+if wants npm && ! command -v npm >/dev/null; then
+  bring_debian
+  missing=()
 fi
+bring bring_debian
+if wants npm; then bring bring_npm; fi
+if wants consul; then bring bring_consul; fi
+if wants kafka; then bring bring_kafka; fi
+failed=0
+for one in "${running[@]}"; do wait "$one" || failed=1; done
+[ "$failed" = 0 ] || exit 1
 
 if wants nats && [ ! -x .tools/nats-server ]; then
   if ! command -v go >/dev/null; then

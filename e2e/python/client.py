@@ -146,8 +146,7 @@ class Client:
         elif kind == "message":
             await self.message(frame)
         elif kind == "gap":
-            tell("gap", channel=frame["channel"])
-            self.positions[frame["channel"]] = frame["upTo"]
+            await self.gap(frame)
         elif kind == "resumed":
             for at in frame["channels"]:
                 self.resuming.discard(at["channel"])
@@ -186,13 +185,22 @@ class Client:
             self.resuming.add(channel)
             await self.send(type="resume", positions={channel: self.positions[channel]})
 
+    async def gap(self, frame):
+        channel, after, up_to = frame["channel"], frame["after"], frame["upTo"]
+        mine = self.positions.get(channel, after)
+        if mine == after or (had(after, mine) and not had(up_to, mine)):
+            tell("gap", channel=channel)
+            self.positions[channel] = up_to
+        elif not had(up_to, mine):
+            await self.resume(channel)
+
     async def message(self, frame):
         channel, position = frame["channel"], frame.get("position")
         mine, name = self.positions.get(channel), (channel, frame["from"], frame["id"])
         if position is not None:
             if mine is None or frame["previous"] == mine:
                 self.positions[channel] = position
-            elif name in self.delivered or (position["epoch"] == mine["epoch"] and position["seq"] <= mine["seq"]):
+            elif name in self.delivered or had(position, mine):
                 return
             else:
                 await self.resume(channel)
@@ -212,6 +220,10 @@ class Client:
             frame = {"type": "publish", "id": secrets.token_urlsafe(15), "to": data["to"], "data": data["say"]}
             self.unanswered[frame["id"]] = frame
             await self.send(**frame)
+
+
+def had(position, mine):
+    return position["epoch"] == mine["epoch"] and position["seq"] <= mine["seq"]
 
 
 async def main():

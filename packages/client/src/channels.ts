@@ -163,11 +163,15 @@ export class Channels {
     else if (taken === 'hole' && current) this.#resume([frame.channel]);
   }
 
-  /** Behind our very position it counts wherever it leads: the log may have lost what we have. */
+  /**
+   * Behind our very position it counts wherever it leads: the log may have lost what we have. One that begins ahead of us is
+   * for those who have what comes before it, which we are to ask for.
+   */
   gap({ channel, after, upTo }: GapFrame): void {
     const ours = this.#positions.get(channel);
-    const isBack = ours && samePosition(ours, after) && !samePosition(ours, upTo);
-    if (!isBack && !this.#positions.isAhead(channel, upTo)) return;
+    const isOurs = ours && samePosition(ours, after);
+    if (isOurs ? samePosition(ours, upTo) : !this.#positions.isAhead(channel, upTo)) return;
+    if (ours && !isOurs && this.#positions.isAhead(channel, after)) return this.#resume([channel]);
     this.#positions.set(channel, upTo);
     this.#port.emit('gap', { channel, after, upTo });
   }

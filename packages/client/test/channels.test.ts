@@ -143,6 +143,26 @@ test('what a connection that is being left delivers is taken where it fits, and 
   expect(bench.sent).toEqual([]);
 });
 
+test('a gap that begins ahead of us is not ours: what lies before it is asked for', () => {
+  const at = (seq: number): Position => ({ epoch: 'e1', seq });
+  const bench = new Bench();
+  bench.connect();
+  // live, before the node has read that something is missing here
+  bench.channels.gap({
+    type: 'gap',
+    channel: OWN,
+    after: { epoch: 'e2', seq: 9 },
+    upTo: { epoch: 'e3', seq: 0 },
+  });
+  expect([bench.gaps, bench.channels.position(OWN)]).toEqual([[], at(0)]);
+  expect(bench.sent).toEqual([{ type: 'resume', positions: { [OWN]: at(0) } }]);
+  bench.channels.gap({ type: 'gap', channel: OWN, after: at(3), upTo: at(4) });
+  expect([bench.gaps, bench.channels.position(OWN)]).toEqual([[], at(0)]);
+  // what is told of the very place that was asked from
+  bench.channels.gap({ type: 'gap', channel: OWN, after: at(0), upTo: { epoch: 'e3', seq: 0 } });
+  expect(bench.gaps).toEqual([{ channel: OWN, after: at(0), upTo: { epoch: 'e3', seq: 0 } }]);
+});
+
 test('a gap behind our very place counts wherever it leads, and one that we are past does not', () => {
   const at = (seq: number): Position => ({ epoch: 'e1', seq });
   const bench = new Bench();

@@ -2,6 +2,7 @@ import {
   type Address,
   BasicService,
   type Logger,
+  listening,
   readTls,
   type Service,
   type TlsFiles,
@@ -115,11 +116,12 @@ class IngestService extends BasicService implements Ingest {
 
   async #starting(): Promise<void> {
     const { listen, tls, push, logger } = this.#options;
-    this.#listener = await listenInternally(listen, {
+    const opening = listenInternally(listen, {
       tls: tls && readTls(tls),
       registry: this.registry,
       ready: () => this.state === 'Running' && this.#source.connected && push.ringVersion() !== undefined,
     });
+    this.#listener = await listening('RINGWAY_INTERNAL_LISTEN', listen, opening);
     this.#source.start();
     this.#reading = this.#read();
     this.#lagTimer = setInterval(() => void this.#askLag(), LAG_INTERVAL_MS);

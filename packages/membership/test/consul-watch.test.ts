@@ -101,13 +101,13 @@ test.each(BROKEN)(
 
 test('a server that answers at once is asked at most every 50 ms', async () => {
   await using consul = await scripted(OK);
+  const begin = performance.now();
   await using seen = await Observed.start(consul.address);
-  await eventually('it was asked some times', () => consul.times.length > 10);
+  await eventually('it was asked some times', () => consul.times.length > 20);
   expect(seen.rings).toEqual([]);
-  const [first = 0] = consul.times;
-  // 45: timers count in whole milliseconds.
+  // 45: timers count in whole milliseconds. Not from the first that came: that one may have been under way for long.
   consul.times.forEach((time, i) => {
-    expect(time - first).toBeGreaterThanOrEqual(i * 45);
+    expect(time - begin).toBeGreaterThanOrEqual(i * 45);
   });
 });
 

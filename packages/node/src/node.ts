@@ -28,7 +28,7 @@ import { type OpenedRouter, openRouter } from './router/open-router.ts';
 import { MoveTickets } from './session/move-tickets.ts';
 import { Sessions } from './session/sessions.ts';
 import { Tickets } from './session/tickets.ts';
-import type { NodeSettings } from './settings.ts';
+import { checkPings, type NodeSettings } from './settings.ts';
 
 /** What the node counts of the registry that it reads. Hand it to an adapter as its hooks. */
 export interface MembershipHooks {
@@ -146,6 +146,7 @@ class Parts {
     const { nodeId, cluster } = settings;
     checkInsecure(settings);
     checkAddresses(settings);
+    checkPings(settings);
     const now = (): number => performance.now();
     const wallClock = (): number => Date.now();
     this.options = options;
@@ -323,7 +324,8 @@ class Parts {
       registry: metrics.registry,
       logger,
       messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,
-      ready: () => this.registration !== undefined && !this.drain.active,
+      // not before whoever starts next finds it: what is in memory alone goes from node to node
+      ready: () => this.ownState.hasBeenUp && !this.drain.active,
       drain: {
         begin: () => this.drain.begin('request'),
         cancel: () => this.drain.lift('request'),

@@ -24,6 +24,11 @@ export class OwnState {
     this.options = options;
   }
 
+  /** The registry has had the node in the ring, since it has started or has last left it. */
+  get hasBeenUp(): boolean {
+    return this.wasUp;
+  }
+
   /** `state`: as the registry shows this start of the node; undefined when it does not. */
   look(state: MemberState | undefined): void {
     if (state === 'up') {

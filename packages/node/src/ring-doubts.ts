@@ -48,10 +48,14 @@ export class RingDoubts {
     );
   }
 
+  /** Nobody could take this node's place: it is the only one, or is out of the ring and home of nothing. */
+  get alone(): boolean {
+    return this.user.ring.size < 2;
+  }
+
   /** The process was stopped for so long that others may have taken its place: it asks before it acts again (rule 4). */
   onStop(ms: number): void {
-    // nobody else is there who could have
-    if (this.user.ring.size < 2) return;
+    if (this.alone) return;
     this.stops++;
     this.logger.warn({ ms: Math.round(ms) }, 'this process stood still, reading the ring before it goes on');
     this.user.suspend();

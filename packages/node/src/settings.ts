@@ -1,4 +1,4 @@
-import { isLoopback, setting, sharedSettings, type ValuesOf } from '@ringway/service';
+import { isLoopback, SettingsError, setting, sharedSettings, type ValuesOf } from '@ringway/service';
 
 const PER_SESSION = 'a session';
 
@@ -289,3 +289,10 @@ export const nodeSettings = Object.freeze({
 
 /** What {@link nodeSettings} reads. */
 export type NodeSettings = Readonly<ValuesOf<typeof nodeSettings>>;
+
+/** Refuses a time to wait for a pong that is longer than the time between two pings. @throws SettingsError */
+export function checkPings({ pingInterval, pingTimeout }: NodeSettings): void {
+  if (pingTimeout <= pingInterval) return;
+  const expected = `at most RINGWAY_PING_INTERVAL, which is ${pingInterval} ms`;
+  throw new SettingsError([{ name: 'RINGWAY_PING_TIMEOUT', given: `${pingTimeout}ms`, expected }]);
+}

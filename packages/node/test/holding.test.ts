@@ -344,7 +344,7 @@ class SlowHeads implements SharedLog {
   }
 
   read(): Promise<LogRead> {
-    return this.head().then((head) => ({ start: head, messages: [], end: head }));
+    return this.head().then((head) => ({ start: head, messages: [], end: head, more: false }));
   }
 
   tail(): Promise<LogRead> {

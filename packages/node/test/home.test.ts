@@ -119,7 +119,7 @@ class WrittenLog implements SharedLog {
       const place = { position: at(seq), previous: at(seq - 1) };
       messages.push({ from: '"user:a"', id: `"${seq}"`, data: String(seq), dedupe: true, ...place });
     }
-    return { start: since ?? at(0), messages, end: at(this.written) };
+    return { start: since ?? at(0), messages, end: at(this.written), more: false };
   }
 
   tail(): Promise<LogRead> {
@@ -184,7 +184,7 @@ class SlowLog implements SharedLog {
 
   async read(): Promise<LogRead> {
     const end = await this.head();
-    return { start: end, messages: [], end };
+    return { start: end, messages: [], end, more: false };
   }
 
   tail(): Promise<LogRead> {

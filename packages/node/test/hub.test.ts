@@ -2,7 +2,7 @@ import type { Position } from '@ringway/protocol';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hub } from '../src/hub/hub.ts';
-import { LocalChannel } from '../src/hub/local-channel.ts';
+import type { LocalChannel } from '../src/hub/local-channel.ts';
 import type { Delivery, History } from '../src/router/port.ts';
 import { quote } from '../src/text.ts';
 import { waitFor } from './support/cluster.ts';
@@ -191,6 +191,38 @@ describe('the hub', () => {
     expect(await got(4)).toEqual([1, 2, 3, 4]);
   });
 
+  it('reads so many holes at once and no more, and all of them in the end', async () => {
+    const session = bench.sessionOn(pair);
+    session.state = 'open';
+    const got: number[] = [];
+    session.deliver = (_channel, text) => got.push(JSON.parse(text.slice(text.indexOf('{'))).data);
+    const names = Array.from({ length: 200 }, (_, i) => `group:${i}`);
+    const channels = names.map((name) => {
+      const channel = hub.subscribe(name, { session, joined: () => {}, failed: () => {} });
+      router.accept(name, at(0));
+      return channel;
+    });
+    let open = 0;
+    let most = 0;
+    router.log = ({ seq }) => {
+      most = Math.max(most, ++open);
+      return new Promise((resolve) =>
+        setImmediate(() => {
+          open--;
+          resolve(history(at(seq), seq === 0 ? [delivery(1), delivery(2)] : []));
+        }),
+      );
+    };
+    for (const name of names) hub.deliver(name, delivery(2), 'elsewhere');
+    // whose turn has not come, and is not waited for by anyone
+    hub.unsubscribe(channels.at(-1) as LocalChannel, session);
+    expect(hub.reading).toBe(200);
+    await waitFor(() => hub.reading === 0, 'all to be read');
+    expect(most).toBe(32);
+    expect(got).toHaveLength(2 * 199);
+    expect(router.calls.filter((call) => call.startsWith('history'))).toHaveLength(2 * 199);
+  });
+
   it('goes on by itself when a hole could not be read and the stream begins anew elsewhere meanwhile', async () => {
     join();
     let refuse: (error: Error) => void = () => {};
@@ -359,19 +391,5 @@ describe('the hub', () => {
       }),
       { numRuns: 200 },
     );
-  });
-});
-
-describe('a local channel', () => {
-  it('recognises the last messages after a change of epoch, for as many again', () => {
-    const channel = new LocalChannel(CHANNEL);
-    for (let seq = 1; seq <= 40; seq++) channel.remember(delivery(seq));
-    expect(channel.isRepeat(delivery(40))).toBe(false);
-    channel.epochChanged();
-    expect(channel.isRepeat(delivery(40))).toBe(true);
-    expect(channel.isRepeat(delivery(9))).toBe(true);
-    expect(channel.isRepeat(delivery(8))).toBe(false);
-    for (let i = 0; i < 29; i++) expect(channel.isRepeat(delivery(100 + i))).toBe(false);
-    expect(channel.isRepeat(delivery(40))).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LocalChannel } from '../src/hub/local-channel.ts';
+import type { Delivery } from '../src/router/port.ts';
 import type { Session } from '../src/session/session.ts';
 
 it('a local channel knows its sessions, however many come and go', () => {
@@ -23,4 +24,17 @@ it('a local channel knows its sessions, however many come and go', () => {
       expect(new Set(channel.sessions)).toEqual(present);
     }),
   );
+});
+
+it('a local channel recognises the last messages after a change of epoch, for as many again', () => {
+  const message = (seq: number): Delivery => ({ from: '"user:bob"', id: `"m${seq}"`, data: '1' });
+  const channel = new LocalChannel('group:g');
+  for (let seq = 1; seq <= 40; seq++) channel.remember(message(seq));
+  expect(channel.isRepeat(message(40))).toBe(false);
+  channel.epochChanged();
+  expect(channel.isRepeat(message(40))).toBe(true);
+  expect(channel.isRepeat(message(9))).toBe(true);
+  expect(channel.isRepeat(message(8))).toBe(false);
+  for (let i = 0; i < 29; i++) expect(channel.isRepeat(message(100 + i))).toBe(false);
+  expect(channel.isRepeat(message(40))).toBe(false);
 });

@@ -131,8 +131,9 @@ export function logConformance(name: string, open: OpenLog): void {
         [250, 250],
         [100, 100],
       ] as const) {
-        const { start, messages, end } = await read(before, limit);
+        const { start, messages, end, more } = await read(before, limit);
         expect(start).toEqual(before);
+        expect(more).toBe(count < 350);
         expect(ids(messages)).toEqual([...Array(count).keys()].map((i) => `m${i}`));
         expect(end).toEqual(messages.at(-1)?.position);
       }
@@ -230,7 +231,7 @@ export function logConformance(name: string, open: OpenLog): void {
 
     it('reads the last so many', async () => {
       const start = await log.head(channel);
-      expect(await log.tail(channel, 3)).toEqual({ start, messages: [], end: start });
+      expect(await log.tail(channel, 3)).toEqual({ start, messages: [], end: start, more: false });
       for (let i = 0; i < 5; i++) await append(`m${i}`);
       const two = await log.tail(channel, 2);
       expect(ids(two.messages)).toEqual(['m3', 'm4']);
@@ -239,15 +240,15 @@ export function logConformance(name: string, open: OpenLog): void {
       const none = await log.tail(channel, 0);
       const head = await log.head(channel);
       expect(two.end).toEqual(head);
-      expect(none).toEqual({ start: head, messages: [], end: head });
+      expect(none).toEqual({ start: head, messages: [], end: head, more: false });
     });
 
     it('tells emptiness from a gap', async () => {
       const before = await log.head(channel);
-      expect(await read(before)).toEqual({ start: before, messages: [], end: before });
+      expect(await read(before)).toEqual({ start: before, messages: [], end: before, more: false });
       for (let i = 0; i < 40; i++) await append(`m${i}`);
       const head = await log.head(channel);
-      expect(await read(head)).toEqual({ start: head, messages: [], end: head });
+      expect(await read(head)).toEqual({ start: head, messages: [], end: head, more: false });
       const late = await read(before);
       expect(late.start).not.toEqual(before);
       expect(late.start.seq).toBeLessThanOrEqual(head.seq - BOUNDS.messages);
@@ -260,7 +261,7 @@ export function logConformance(name: string, open: OpenLog): void {
       const elsewhere = { epoch: 'elsewhere', seq: 3 };
       const empty = await read(elsewhere);
       const head = await log.head(channel);
-      expect(empty).toEqual({ start: head, messages: [], end: head });
+      expect(empty).toEqual({ start: head, messages: [], end: head, more: false });
       for (let i = 0; i < 3; i++) await append(`m${i}`);
       const some = await read(elsewhere);
       expect(some.start.epoch).not.toBe('elsewhere');

@@ -75,6 +75,36 @@ describe('a Redis that evicts', () => {
     expect(lines.find((line) => line.includes('"level":"error"'))).toMatch(/allkeys-random.*noeviction/);
     stored(await log.append(newChannel(), message('m1')));
   });
+
+  it('is told of once when it is set so while the connection stands, and again when it was fit in between', async () => {
+    await using redis = await startRedis();
+    const { counts, hooks } = count();
+    const { lines, logger } = listening();
+    await using log = disposable(await openRedisLog(redis.url, { hooks, logger, lookEveryMs: 20 }));
+    const set = (policy: string): Promise<unknown> =>
+      redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
+    const looks = async (): Promise<number> =>
+      Number(/cmdstat_info:calls=(\d+)/.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ?? 0);
+    /** What was to be found has been, twice over. */
+    const lookedTwice = async (): Promise<void> => {
+      const before = await looks();
+      // each question is a look of its own
+      let asked = 0;
+      await waitFor(async () => (await looks()) - before > ++asked + 2, { message: 'more looks' });
+    };
+    await lookedTwice();
+    expect(counts.unfit).toBe(0);
+    await set('allkeys-lfu');
+    await waitFor(() => counts.unfit === 1, { message: 'the finding' });
+    expect(lines.find((line) => line.includes('"level":"error"'))).toMatch(/allkeys-lfu.*noeviction/);
+    await lookedTwice();
+    expect(counts.unfit).toBe(1);
+    await set('noeviction');
+    await lookedTwice();
+    await set('allkeys-lfu');
+    await waitFor(() => counts.unfit === 2, { message: 'the second finding' });
+    stored(await log.append(newChannel(), message('m1')));
+  });
 });
 
 describe('a log in Redis', () => {

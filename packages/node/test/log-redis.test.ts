@@ -77,6 +77,33 @@ describe('the redis log', () => {
     }
   });
 
+  it('gives long messages a few at a time, whatever was asked for, and says that there are more', async () => {
+    const log = await openRedisLog(redis.url, { bounds: { ...bounds, messages: 200 } });
+    try {
+      const channel = newChannel();
+      const start = await log.head(channel);
+      const data = `"${'x'.repeat(60_000)}"`;
+      const ids = [...Array(120).keys()].map((i) => `m${i}`);
+      await Promise.all(ids.map((id) => log.append(channel, message(id, data))));
+      const got: string[] = [];
+      let at = start;
+      for (let more = true; more; ) {
+        const read = await log.read(channel, at, MANY);
+        expect(read.start).toEqual(at);
+        expect(read.messages.length).toBeGreaterThan(0);
+        expect(read.messages.length * 60_000).toBeLessThan(600_000);
+        got.push(...read.messages.map(({ id }) => id));
+        at = read.end;
+        more = read.more;
+      }
+      expect(got).toEqual(ids.map((id) => `"${id}"`));
+      const tail = await log.tail(channel, 40);
+      expect([tail.start.seq, tail.messages.length < 12, tail.more]).toEqual([80, true, true]);
+    } finally {
+      await log.close();
+    }
+  });
+
   it('drops what is too old, by the clock of Redis, and keeps the place', async () => {
     const log = await openRedisLog(redis.url, { bounds: { ...bounds, messages: 1_000, ageMs: 300 } });
     try {
@@ -98,9 +125,14 @@ describe('the redis log', () => {
       await waitFor(async () => (await redis.command('EXISTS', `${base}:s`, `${base}:d`)) === 0, {
         message: 'the end of the idle channel’s messages',
       });
-      expect(await log.read(idle, last, MANY)).toEqual({ start: last, messages: [], end: last });
+      expect(await log.read(idle, last, MANY)).toEqual({ start: last, messages: [], end: last, more: false });
       const start = { ...last, seq: last.seq - 1 };
-      expect(await log.read(idle, start, MANY)).toEqual({ start: last, messages: [], end: last });
+      expect(await log.read(idle, start, MANY)).toEqual({
+        start: last,
+        messages: [],
+        end: last,
+        more: false,
+      });
       expect(stored(await log.append(idle, message('only'))).previous).toEqual(last);
       // the place itself is kept for days
       expect(Number(await redis.command('PTTL', `${base}:m`))).toBeGreaterThan(6 * 86_400_000);

@@ -108,6 +108,28 @@ describe('who is home', () => {
     for (const channel of CHANNELS) expect(node.homeOf(channel)).toBe(after.owner(channel)?.id);
   });
 
+  it('is not who was it before another that had it since, whatever ring that one sees', () => {
+    const rings = [ringOf('a', 'b', 'c'), ringOf('a', 'c'), ringOf('a', 'c', 'd'), ringOf('a', 'c')] as const;
+    const owners = (channel: string): string => rings.map((ring) => ring.owner(channel)?.id).join();
+    const node = new Node(rings[0]);
+    node.disagree.add('b').add('d');
+    for (const ring of rings.slice(1)) {
+      node.hear(
+        ring,
+        ring.members.map(({ id }) => id),
+      );
+    }
+    const come = CHANNELS.filter((channel) => owners(channel) === 'b,a,d,a');
+    const stayed = CHANNELS.filter((channel) => owners(channel) === 'b,a,a,a');
+    expect(Math.min(come.length, stayed.length)).toBeGreaterThan(0);
+    for (const channel of come) expect(node.homeOf(channel)).toBe('d');
+    for (const channel of stayed) expect(node.homeOf(channel)).toBe('b');
+    node.disagree.delete('d');
+    node.placement.takeHandedOver();
+    for (const channel of come) expect(node.homeOf(channel)).toBe('a');
+    for (const channel of stayed) expect(node.homeOf(channel)).toBe('b');
+  });
+
   it('is the owner while it is heard', () => {
     const ring = ringOf('a', 'b', 'c');
     const node = new Node(ring);

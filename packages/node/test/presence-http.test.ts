@@ -159,6 +159,12 @@ describe('GET /presence/events', () => {
   it('ends with the node, and is refused beyond as many as are allowed', async () => {
     await using cluster = await TestCluster.start(1, { ...ENV, RINGWAY_PRESENCE_STREAMS: '1' });
     const node = cluster.node('node-1');
+    // one that can show nothing must hold no place
+    const head = await fetch(node.addresses.internalUrl + HTTP.presenceEvents, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${cluster.token(node)}` },
+    });
+    expect(head.status).toBe(404);
     await using events = await EventReader.open(cluster, node);
     expect(await problem(cluster, node, { path: HTTP.presenceEvents })).toEqual([
       503,

@@ -216,6 +216,20 @@ describe('rosters in the memory of nodes', () => {
     expect(alone.size.present).toBe(0);
   });
 
+  it('take no peer’s word for all there is that is only starting itself', async () => {
+    await using network = await RosterNetwork.start(1);
+    await network.node('node-1').roster.put('alice', 'a');
+    // two that start at once, and hear each other before they hear who knows
+    const known = ['node-2', 'node-3'].map(async (id) => {
+      const added = network.add(id);
+      network.cut('node-1', id);
+      return (await added).roster.groupsOf('alice');
+    });
+    await network.quiet();
+    network.healAll();
+    expect(await Promise.all(known)).toEqual([['a'], ['a']]);
+  });
+
   it('do not take sessions out for what ended before: they may have joined by themselves since', async () => {
     await using network = await RosterNetwork.start(2);
     await network.node('node-1').roster.put('alice', 'a');

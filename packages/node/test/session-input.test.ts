@@ -134,7 +134,7 @@ describe('what a client sends', () => {
     client.send({ type: 'join', channel: 'group:c' });
     expect(await client.next('joined')).toMatchObject({ channel: 'group:c' });
     client.send({ type: 'leave', channel: 'user:alice' });
-    await client.next('left');
+    expect(await client.next('error')).toMatchObject({ code: 'invalid_channel', channel: 'user:alice' });
     client.send({ type: 'publish', to: 'user:alice', id: 'own', data: 1 });
     expect((await client.next('published')).reached).toBe(1);
     client.send({ type: 'publish', to: 'group:a', id: 'gone', data: 1 });

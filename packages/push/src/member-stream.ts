@@ -14,7 +14,7 @@ export interface MemberStreamInit {
   state(state: StreamedState): void;
   /** Its snapshot is complete. */
   synced(): void;
-  /** It has ended, or could not be opened; it is tried again unless the problem will not pass. */
+  /** It has ended, or could not be opened; it is tried again. */
   broken(problem: PushError | undefined): void;
 }
 
@@ -50,7 +50,6 @@ export class MemberStream {
       this.isSynced = false;
       if (signal.aborted) return;
       this.#init.broken(problem);
-      if (problem && !problem.retryable) return;
       const cap = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures, 10));
       await pause(cap * (0.5 + this.#init.random() / 2), signal);
     }
@@ -81,7 +80,7 @@ export class MemberStream {
   }
 
   #take(block: string): void {
-    const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+    const [, name, data] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
     if (name === 'state' && data !== undefined) this.#init.state(JSON.parse(data) as StreamedState);
     else if (name === 'synced') {
       this.isSynced = true;

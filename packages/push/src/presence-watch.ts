@@ -133,7 +133,8 @@ export class PresenceWatcher implements PresenceWatch {
       state: (state) => this.#told(id, state),
       synced: () => this.#heardOf(id),
       broken: (problem) => {
-        if (problem && !problem.retryable) {
+        // later it may be a stranger who has the address of a node that has died
+        if (problem && !problem.retryable && !this.#isReady) {
           this.#ready.reject(problem);
           void this.close();
           return;

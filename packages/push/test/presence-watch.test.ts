@@ -263,6 +263,32 @@ describe('a watch of presence', () => {
     expect(bench.told.map(({ userId }) => userId)).toEqual(['user-7']);
   });
 
+  it('tells of users whatever is in their ids', async () => {
+    const bench = await Bench.start('a');
+    const [a] = bench.nodes as [PresenceNode];
+    const odd = ['line\u2028', 'paragraph\u2029', '"\\', '\u{1f600}', 'a: b'];
+    a.online.add('line\u2028');
+    await bench.watch().ready;
+    for (const userId of odd) a.say(userId, true);
+    a.say('last', true);
+    await bench.until(() => bench.of('last') === '+', 'the last to have come');
+    expect(bench.told.map(({ userId }) => userId)).toEqual([...odd, 'last']);
+  });
+
+  it('that has begun outlasts a refusal for good: who refuses may be a stranger at the address of a node', async () => {
+    const bench = await Bench.start('a', 'b');
+    const [a, b] = bench.nodes as [PresenceNode, PresenceNode];
+    await bench.watch().ready;
+    a.refusal = { status: 404, code: 'not_found' };
+    a.breakStreams();
+    await bench.until(() => a.queries.length >= 3, 'the stream to be asked for again');
+    b.say('bob', true);
+    await bench.until(() => bench.of('bob') === '+', 'another node to be heard');
+    a.refusal = undefined;
+    a.online.add('alice');
+    await bench.until(() => bench.of('alice') === '+', 'the stream to be there again');
+  });
+
   it('is ended by a refusal for good, and says why', async () => {
     const bench = await Bench.start('a');
     const [a] = bench.nodes as [PresenceNode];

@@ -138,6 +138,11 @@ describe('a bad setting is named, and nothing starts', () => {
     ],
     [
       'node',
+      { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_PING_INTERVAL: '5s' },
+      /RINGWAY_PING_TIMEOUT="10000ms": expected at most RINGWAY_PING_INTERVAL, which is 5000 ms/,
+    ],
+    [
+      'node',
       { ...KEYS, ...TICKETS, RINGWAY_NODE_ID: 'n', RINGWAY_CHECK_DEREGISTER_AFTER: '5s' },
       /RINGWAY_CHECK_DEREGISTER_AFTER/,
     ],

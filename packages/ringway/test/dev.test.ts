@@ -61,14 +61,19 @@ describe('ringway dev with a command beside it', () => {
     expect(await running.exited).toEqual({ code: 143, signal: null });
   });
 
-  test('says when it cannot be started', async () => {
+  test.each([
+    ['no-such-program', 'spawn no-such-program ENOENT'],
+    [join(MAIN, 'program'), 'spawn ENOTDIR'],
+    ['', "The argument 'file' cannot be empty"],
+  ])('says when it cannot be started: %j', async (program, why) => {
     const running = await launch({
       command: process.execPath,
-      args: ['--conditions=@ringway/source', MAIN, 'dev', '--port', '0', '--', 'no-such-program'],
+      args: ['--conditions=@ringway/source', MAIN, 'dev', '--nodes', '1', '--port', '0', '--', program],
     });
     onTestFinished(() => running[Symbol.asyncDispose]());
     expect((await running.exited).code).toBe(127);
-    expect(running.output).toContain('spawn no-such-program ENOENT');
+    expect(running.output).toContain(why);
+    expect(running.output).not.toContain('fatal');
   });
 });
 

@@ -34,7 +34,6 @@ export async function ingestProcess(
     ],
     env: {
       ...Object.fromEntries(inherited.map((name) => [name, undefined])),
-      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/ringway-testkit'),
       RINGWAY_CLUSTER_KEYS: CLUSTER_KEY,
       RINGWAY_INGEST_LOCATORS: sink.locatorUrl,
       RINGWAY_INGEST_MAPPING: file,

@@ -129,6 +129,8 @@ export class Sink implements AsyncDisposable {
       RINGWAY_INTERNAL_LISTEN: `127.0.0.1:${port}`,
       RINGWAY_BODY_BYTES: '384KiB',
       RINGWAY_STOP_SPREAD: '0',
+      // all sessions are on the first node, whoever's home it is, and follow no move: after its deadline they would be closed
+      RINGWAY_MOVE: 'off',
     });
     const node = createNode({
       settings,

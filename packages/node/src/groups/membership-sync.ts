@@ -13,6 +13,8 @@ export interface MembershipSyncContext {
   /** How long a peer may take for an answer, in milliseconds. */
   readonly timeoutMs: number;
   nextCorrelation(): number;
+  /** Peers that there should be links to. */
+  wanted(): number;
   /** A peer knows this; it may be no news. */
   learned(entry: MembershipEntry): void;
   /** Monotonic clock, milliseconds. */
@@ -31,6 +33,8 @@ const ENTRIES_A_PAGE = 1_000;
 interface Pull {
   readonly link: SyncLink;
   readonly buckets: number[];
+  /** The peer is starting itself. */
+  partial: boolean;
   correlation: number;
   deadline: number;
 }
@@ -49,14 +53,23 @@ export class MembershipSync {
   /** When a peer last told what was asked, by the monotonic clock in milliseconds. */
   heardAt = Number.NEGATIVE_INFINITY;
   private readonly first = Promise.withResolvers<void>();
+  /** This node has started: before that it may know less than others do. */
+  private whole = false;
+  /** Peers that this node has been in line with. */
+  private readonly compared = new Set<SyncLink>();
 
   constructor(context: MembershipSyncContext) {
     this.context = context;
   }
 
-  /** Resolves once this node has been in line with a peer. */
+  /** Resolves once this node has been in line with a peer that was whole, or with all that there are. */
   get done(): Promise<void> {
     return this.first.promise;
+  }
+
+  /** This node knows what it is to know. */
+  started(): void {
+    this.whole = true;
   }
 
   onLinkOpen(link: SyncLink): void {
@@ -67,6 +80,7 @@ export class MembershipSync {
   onLinkDown(link: SyncLink): void {
     this.due.delete(link);
     this.askedAt.delete(link);
+    this.compared.delete(link);
     if (this.pull?.link === link) this.next();
   }
 
@@ -80,13 +94,14 @@ export class MembershipSync {
   /** A peer asks; `back` is the link to it, where there is one. What is returned answers it. */
   asked({ correlation, digest }: Asked, back: SyncLink | undefined): string {
     const { table, now } = this.context;
-    if (digest === digestOf(table)) return encodeControl({ t: 'rosterTold', correlation });
+    const told = { t: 'rosterTold', correlation, ...(this.whole ? {} : { partial: true }) } as const;
+    if (digest === digestOf(table)) return encodeControl(told);
     // what it does not know, this node may not either
     if (back?.open) {
       const soonest = Math.max(now(), (this.askedAt.get(back) ?? Number.NEGATIVE_INFINITY) + LEAST_MS);
       this.due.set(back, Math.min(this.due.get(back) ?? soonest, soonest));
     }
-    return encodeControl({ t: 'rosterTold', correlation, digests: table.digests });
+    return encodeControl({ ...told, digests: table.digests });
   }
 
   /** A peer reads a bucket: the records that it is given. */
@@ -102,9 +117,13 @@ export class MembershipSync {
     yield encodeControl({ t: 'rosterPage', correlation, entries, more: false });
   }
 
-  told(from: SyncLink, { correlation, digests }: Extract<Control, { t: 'rosterTold' }>): void {
+  told(
+    from: SyncLink,
+    { correlation, digests, partial = false }: Extract<Control, { t: 'rosterTold' }>,
+  ): void {
     const { pull } = this;
     if (pull?.link !== from || pull.correlation !== correlation) return;
+    pull.partial = partial;
     this.heardAt = this.context.now();
     const own = this.context.table.digests;
     for (const [bucket, digest] of digests?.entries() ?? [])
@@ -124,7 +143,8 @@ export class MembershipSync {
   private readOn(pull: Pull): void {
     const bucket = pull.buckets.pop();
     if (bucket === undefined) {
-      this.first.resolve();
+      this.compared.add(pull.link);
+      if (!pull.partial || this.compared.size >= this.context.wanted()) this.first.resolve();
       this.next();
     } else this.ask(pull, (correlation) => ({ t: 'rosterRead', correlation, bucket }));
   }
@@ -137,7 +157,7 @@ export class MembershipSync {
       if (at > now() || !link.open) continue;
       this.due.set(link, now() + PERIOD_MS * (0.75 + random() / 2));
       this.askedAt.set(link, now());
-      this.pull = { link, buckets: [], correlation: 0, deadline: 0 };
+      this.pull = { link, buckets: [], partial: false, correlation: 0, deadline: 0 };
       this.ask(this.pull, (correlation) => ({ t: 'rosterAsk', correlation, digest: digestOf(table) }));
       return;
     }

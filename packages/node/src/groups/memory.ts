@@ -90,6 +90,7 @@ export class MemoryRoster implements Roster, PeerParty {
       timeoutMs,
       nextCorrelation: () => this.nextCorrelation(),
       learned: (entry) => this.learn(entry),
+      wanted: () => options.peers.counts().wanted,
       now,
       random,
     });
@@ -106,7 +107,12 @@ export class MemoryRoster implements Roster, PeerParty {
     this.user = user;
     const { peers, startMs, mostStartMs, now } = this.options;
     this.stopTicks = every(TICK_MS, () => this.tick());
-    if (peers.counts().wanted === 0) return;
+    if (peers.counts().wanted > 0) await this.untilTold(startMs, mostStartMs, now);
+    this.sync.started();
+  }
+
+  /** Until a peer has told all that it knows, unless none says anything for `startMs`. */
+  private async untilTold(startMs: number, mostStartMs: number, now: () => number): Promise<void> {
     const began = now();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const look = (): void => {

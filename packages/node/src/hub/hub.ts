@@ -3,10 +3,13 @@ import type { Delivery, LocalChannels, Router, Subscriber } from '../router/port
 import { whenever } from '../router/whenever.ts';
 import { frame, messageFrame } from '../session/frames.ts';
 import type { Session } from '../session/session.ts';
+import { Turns } from '../turns.ts';
 import { type Joiner, LocalChannel, type Waiting } from './local-channel.ts';
 
 /** Messages read at a time to fill a hole. */
 const PAGE = 256;
+/** Holes read at once: a break of a link or of Redis can leave one in every channel, and each page takes memory. */
+const READS_AT_ONCE = 32;
 
 /** What the router asks that concerns sessions and not channels. */
 export interface HubEvents {
@@ -19,6 +22,7 @@ export class Hub implements LocalChannels {
   private readonly router: Router;
   private readonly events: HubEvents;
   private readonly channels = new Map<string, LocalChannel>();
+  private readonly turns = new Turns(READS_AT_ONCE);
   /** Messages written to sessions. */
   delivered = 0;
   /** Messages dropped because they had been delivered before. */
@@ -185,6 +189,15 @@ export class Hub implements LocalChannels {
     if (!since) return;
     channel.filling = 'reading';
     this.reading++;
+    this.turns.take(() => this.read(channel, since));
+  }
+
+  private read(channel: LocalChannel, since: Position): void {
+    // everyone has left while it waited
+    if (this.channels.get(channel.name) !== channel) {
+      this.filled(channel);
+      return;
+    }
     whenever(
       this.router.history(channel.name, since, PAGE),
       ({ start, messages, end }) => {
@@ -213,6 +226,7 @@ export class Hub implements LocalChannels {
     const { filling } = channel;
     this.reading--;
     channel.filling = 'no';
+    this.turns.done();
     return filling;
   }
 

@@ -179,7 +179,7 @@ export class MemoryLog implements OwnLog {
     const log = this.present(channel);
     if (log) this.trim(log, this.options.now());
     const head = log?.head ?? this.start(channel);
-    if (since && samePosition(since, head)) return { start: head, messages: [], end: head };
+    if (since && samePosition(since, head)) return { start: head, messages: [], end: head, more: false };
     const goesOn = since !== undefined && this.goesOn(channel, log, head.epoch, since, closedBy);
     let from = 0;
     if (since && log && since.epoch === head.epoch && log.count > 0) {
@@ -194,6 +194,7 @@ export class MemoryLog implements OwnLog {
       start: goesOn ? since : (first?.previous ?? head),
       messages,
       end: messages.at(-1)?.position ?? head,
+      more: log !== undefined && from + messages.length < log.count,
     };
   }
 
@@ -205,7 +206,7 @@ export class MemoryLog implements OwnLog {
       this.trim(log, this.options.now());
       for (let i = Math.max(0, log.count - count); i < log.count; i++) messages.push(log.at(i));
     }
-    return { start: messages[0]?.previous ?? head, messages, end: head };
+    return { start: messages[0]?.previous ?? head, messages, end: head, more: false };
   }
 
   neighbours(channel: string): Neighbours {

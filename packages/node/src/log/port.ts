@@ -28,12 +28,14 @@ export type Appended =
  * What a channel holds after a position. `start` is where the messages begin: `messages[0].previous`, or `end` when there
  * are none. Where `start` is not the position asked for, what lies between cannot be read any more: a gap. `end` is where
  * the reader stands behind the messages. It is `start` when there are none, unless the log goes on in a new epoch from the
- * very position asked for: then nothing was missed, and `end` is the beginning of that epoch.
+ * very position asked for: then nothing was missed, and `end` is the beginning of that epoch. `more` says that the epoch goes
+ * on behind the messages.
  */
 export interface LogRead {
   readonly start: Position;
   readonly messages: readonly LoggedMessage[];
   readonly end: Position;
+  readonly more: boolean;
 }
 
 /** The log has refused, and nothing was stored. Any other rejection of an append leaves open whether it was. */
@@ -61,9 +63,9 @@ export class LogRefusedError extends Error {
 export interface LogBase {
   head(channel: string, known?: Position): Position | Promise<Position>;
   append(channel: string, message: LogMessage, known?: Position): Appended | Promise<Appended>;
-  /** `since` undefined: from the oldest kept message on. At most `limit` messages, the first ones. */
+  /** `since` undefined: from the oldest kept message on. At most `limit` messages, the first ones; fewer where they are long. */
   read(channel: string, since: Position | undefined, limit: number): LogRead | Promise<LogRead>;
-  /** The last `count` messages. */
+  /** The last `count` messages; the first of those where they are long. */
   tail(channel: string, count: number): LogRead | Promise<LogRead>;
   close(): Promise<void>;
 }

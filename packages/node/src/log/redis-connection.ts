@@ -9,8 +9,13 @@ import type { RedisScript } from './redis-script.ts';
 /** How to reach Redis. */
 export interface RedisConnectionOptions extends ClientOptions {
   readonly logger: Logger;
-  /** Redis may drop what it has acknowledged, by its maxmemory-policy. Told at each connecting for which it holds. */
+  /**
+   * Redis may drop what it has acknowledged, by its maxmemory-policy. Told at each connecting for which it holds, and when
+   * that has changed since.
+   */
   readonly onUnfit: () => void;
+  /** How often it is looked whether that has changed, in milliseconds; 30,000 by default. */
+  readonly lookEveryMs?: number | undefined;
   /** A random number in [0, 1). */
   readonly random: () => number;
   /** Monotonic clock, milliseconds. */
@@ -33,6 +38,7 @@ const BACKOFF_BASE_MS = 50;
 const BACKOFF_CAP_MS = 2_000;
 /** A connection that has lasted so long starts the next backoff anew. */
 const LASTED_MS = 5_000;
+const LOOK_EVERY_MS = 30_000;
 
 /**
  * A connection to Redis, or to a Redis Cluster, that is made again for ever. A call is sent at once or refused: what waits
@@ -58,6 +64,10 @@ export class RedisConnection {
   /** Called a few times within each timeout. */
   onSweep: () => void = () => {};
   private sweeper: NodeJS.Timeout | undefined;
+  private looker: NodeJS.Timeout | undefined;
+  private looking = false;
+  /** Those that may drop what they have acknowledged, as of the last look. */
+  private readonly evicting = new Set<string>();
   private first = Promise.withResolvers<void>();
 
   constructor(options: RedisConnectionOptions) {
@@ -91,6 +101,8 @@ export class RedisConnection {
       this.started = true;
       this.sweeper = setInterval(() => this.sweep(), Math.max(5, this.options.timeoutMs / 8));
       this.sweeper.unref();
+      this.looker = setInterval(() => void this.lookAgain(), this.options.lookEveryMs ?? LOOK_EVERY_MS);
+      this.looker.unref();
       this.client.connect().catch(() => {});
     }
     return this.first.promise;
@@ -124,6 +136,7 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.closing = true;
     clearInterval(this.sweeper);
+    clearInterval(this.looker);
     this.first.reject(new LogRefusedError('the log was closed'));
     this.usable = false;
     this.client.disconnect();
@@ -230,15 +243,15 @@ export class RedisConnection {
     const { client, options } = this;
     const { address, logger, now } = options;
     try {
-      const nodes = client instanceof Cluster ? client.nodes('master') : [client];
-      for (const node of nodes) {
+      this.evicting.clear();
+      for (const node of this.nodes()) {
         const info = await node.info();
         if (this.closing) return;
         if (infoOf(info, 'role') === 'slave') {
           this.warn('it is a replica, and cannot be written to');
           return this.drop();
         }
-        this.checkPolicy(infoOf(info, 'maxmemory_policy'), `${node.options.host}:${node.options.port}`);
+        this.checkPolicy(info, node);
       }
       if (client.status !== 'ready') return;
       this.usable = true;
@@ -255,9 +268,31 @@ export class RedisConnection {
     }
   }
 
+  private nodes(): readonly Redis[] {
+    return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
+  }
+
+  /** Somebody may have set the policy anew while the connection stands. */
+  private async lookAgain(): Promise<void> {
+    if (!this.usable || this.looking) return;
+    this.looking = true;
+    for (const node of this.nodes()) {
+      const info = await node.info('memory').catch(() => undefined);
+      if (info !== undefined && this.usable) this.checkPolicy(info, node);
+    }
+    this.looking = false;
+  }
+
   /** A Redis that evicts drops what was confirmed. One that was fit when the node started is gone on with, but not silently. */
-  private checkPolicy(policy: string | undefined, node: string): void {
-    if (policy === 'noeviction') return;
+  private checkPolicy(info: string, { options: { host, port } }: Redis): void {
+    const policy = infoOf(info, 'maxmemory_policy');
+    const node = `${host}:${port}`;
+    if (policy === 'noeviction') {
+      this.evicting.delete(node);
+      return;
+    }
+    if (this.evicting.has(node)) return;
+    this.evicting.add(node);
     const error = new RedisUnfitError(
       `Redis at ${node} has the maxmemory-policy ${policy ?? 'unknown'}, and may drop messages that were confirmed: the log needs noeviction. ` +
         'Set it by "CONFIG SET maxmemory-policy noeviction" and in redis.conf, or give the log a Redis of its own.',

@@ -30,7 +30,7 @@ export class RedisLogMetrics implements RedisLogHooks {
     registry.registerMetric(this.seconds);
     new Counter({
       name: 'ringway_log_errors_total',
-      help: 'What the log refused (nothing was stored), what it left unknown, and connections to a Redis that may evict (unfit).',
+      help: 'What the log refused (nothing was stored), what it left unknown, and times that Redis was found to evict (unfit).',
       labelNames: ['result'],
       registers,
       collect() {

@@ -26,6 +26,8 @@ const IDS_PER_MESSAGE = 10;
 const LISTED_IDS = 32;
 /** Messages that one call gives at most. */
 export const READ_PAGE = 100;
+/** Behind so many bytes of messages, or characters of their data, a read ends: of many channels at once none is to take much. */
+export const READ_LENGTH = 512 * 1024;
 
 /**
  * What both scripts have in common. A channel is up to five keys behind one hash tag, `BASE` being the first part:
@@ -232,7 +234,12 @@ local function page(stream, of, from, head)
   local entries = call('XRANGE', base .. stream, format('%d', from), '+', 'COUNT', math.min(count, ${READ_PAGE}))
   if not entries[1] then return end
   local answer = { of, tonumber(string.match(entries[1][1], '^%d+')) - 1, head }
-  for i, entry in ipairs(entries) do answer[i + 3] = entry[2][4] end
+  local length = 0
+  for i, entry in ipairs(entries) do
+    if length >= ${READ_LENGTH} then break end
+    answer[i + 3] = entry[2][4]
+    length = length + #entry[2][4]
+  end
   return answer
 end
 

@@ -12,7 +12,13 @@ import {
 import { RedisAppends } from './redis-appends.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { channelBase, unpackMessage } from './redis-message.ts';
-import { appendScript, type RedisLogBounds, type RedisScript, readScript } from './redis-script.ts';
+import {
+  appendScript,
+  READ_LENGTH,
+  type RedisLogBounds,
+  type RedisScript,
+  readScript,
+} from './redis-script.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 /** What a Redis log tells of itself, for metrics. */
@@ -36,6 +42,8 @@ export interface RedisLogOptions {
   readonly timeoutMs: number;
   /** How Redis lists the connections. */
   readonly name: string;
+  /** How often it is looked whether Redis may drop what it has acknowledged, in milliseconds; 30,000 by default. */
+  readonly lookEveryMs?: number;
   readonly ca?: string | undefined;
   readonly logger: Logger;
   readonly hooks: RedisLogHooks;
@@ -68,7 +76,8 @@ export class RedisLog implements SharedLog {
   private candidateCount = 0;
 
   constructor(options: RedisLogOptions) {
-    const { address, bounds, replicas, timeoutMs, name, ca, logger, hooks, random, now } = options;
+    const { address, bounds, replicas, timeoutMs, name, ca, lookEveryMs, logger, hooks, random, now } =
+      options;
     this.options = options;
     const connect = (): RedisConnection =>
       new RedisConnection({
@@ -78,6 +87,7 @@ export class RedisLog implements SharedLog {
         ca,
         logger,
         onUnfit: () => hooks.unfit(),
+        lookEveryMs,
         random,
         now,
       });
@@ -133,18 +143,21 @@ export class RedisLog implements SharedLog {
     await Promise.all([this.connection.close(), this.readers.close()]);
   }
 
-  /** Goes on behind a first page, as far as the channel had come then: no answer of Redis is long, a reader's may be. */
+  /** Goes on behind a first page, as far as the channel had come then, and until the messages are as long as one may be. */
   private async pages(channel: string, first: Page, limit: number): Promise<LogRead> {
     const messages = [...first.messages];
     let end = messages.at(-1)?.position ?? first.start;
-    while (messages.length < limit && end.epoch === first.head.epoch && end.seq < first.head.seq) {
+    let length = lengthOf(first.messages);
+    const more = (): boolean => end.epoch === first.head.epoch && end.seq < first.head.seq;
+    while (messages.length < limit && length < READ_LENGTH && more()) {
       const next = await this.page(channel, end, 'since', limit - messages.length);
       // trimmed meanwhile: whoever reads on from the end is told
       if (!samePosition(next.start, end) || next.messages.length === 0) break;
       messages.push(...next.messages);
+      length += lengthOf(next.messages);
       end = messages.at(-1)?.position ?? end;
     }
-    return { start: first.start, messages, end };
+    return { start: first.start, messages, end, more: more() };
   }
 
   private async page(
@@ -199,4 +212,8 @@ interface Page {
   readonly messages: readonly LoggedMessage[];
   /** Where the epoch of the messages had come to. */
   readonly head: Position;
+}
+
+function lengthOf(messages: readonly LoggedMessage[]): number {
+  return messages.reduce((sum, { data }) => sum + data.length, 0);
 }

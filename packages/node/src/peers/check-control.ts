@@ -116,7 +116,7 @@ const CONTROLS: Readonly<Record<Control['t'], Check>> = {
   member: fields({ correlation, ...membership }),
   membered: fields({ correlation, stamp: count }),
   rosterAsk: fields({ correlation, digest: text }),
-  rosterTold: fields({ correlation, digests: optional(listOf(integer)) }),
+  rosterTold: fields({ correlation, digests: optional(listOf(integer)), partial: optional(flag) }),
   rosterRead: fields({ correlation, bucket: count }),
   rosterPage: fields({ correlation, entries: listOf(fields(membership)), more: flag }),
 };

@@ -124,7 +124,13 @@ export type Control =
   | { readonly t: 'membered'; readonly correlation: number; readonly stamp: number }
   /** Whether the receiver has the same memberships. Told are the digests of its buckets, where it has not. */
   | { readonly t: 'rosterAsk'; readonly correlation: number; readonly digest: string }
-  | { readonly t: 'rosterTold'; readonly correlation: number; readonly digests?: readonly number[] }
+  | {
+      readonly t: 'rosterTold';
+      readonly correlation: number;
+      readonly digests?: readonly number[];
+      /** The sender is starting itself: what it knows may not be all. */
+      readonly partial?: boolean;
+    }
   /** What the receiver knows in a bucket; comes in pages. */
   | { readonly t: 'rosterRead'; readonly correlation: number; readonly bucket: number }
   | {

@@ -4,6 +4,7 @@ import { FrameReader, OPCODE } from '../socket/frame-reader.ts';
 import { binaryFrame } from '../socket/framing.ts';
 import { Backlog } from './backlog.ts';
 import { BatchWriter } from './batch-writer.ts';
+import { TurnedBack } from './turned-back.ts';
 import { decodeBatch, encodeControl, PeerFormatError, type PeerRecord } from './wire.ts';
 
 /** What an inbound link needs of its surroundings. */
@@ -30,8 +31,7 @@ export class Inbound {
   readonly incarnation: string;
   /** Publications of the peer that have no outcome yet. */
   readonly backlog = new Backlog();
-  /** Channels of which a publication that the peer had forwarded went back to it, and what is behind it does, too. */
-  readonly turnedBack = new Set<string>();
+  readonly turnedBack = new TurnedBack();
   private readonly socket: WebSocket;
   private readonly context: InboundContext;
   private readonly writer: BatchWriter;

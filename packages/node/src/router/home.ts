@@ -117,8 +117,8 @@ export class Home {
     const most = this.log.shared ? PAGE : Number.MAX_SAFE_INTEGER;
     whenever(
       this.log.read(channel, since, most),
-      ({ start, messages, end }) => {
-        const goesOn = samePosition(start, since) && messages.length < most;
+      ({ start, messages, end, more }) => {
+        const goesOn = samePosition(start, since) && !more;
         // who is elsewhere reads what is between, and there may be more than this log knows of
         if (!take(goesOn && messages.length > 0 ? start : end, goesOn) || !goesOn) return;
         const page = pageOf(messages, messages.length, BACKLOG_LENGTH);

@@ -13,6 +13,8 @@ import { RingRouter } from './ring-router.ts';
 export function openRingRouter(settings: NodeSettings, context: RouterContext): OpenedRouter {
   const { nodeId, cluster } = settings;
   const { incarnation, keys, log, tenures, watcher, logger, now, wallClock } = context;
+  // where nobody could have acted in its place, a node that stood still reads what waited for it
+  const awake = (): boolean => vigil.look() || doubts.alone;
   const peers = new Peers({
     self: { id: nodeId, incarnation },
     cluster,
@@ -23,7 +25,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     maxFrameBytes: MAX_PEER_FRAME_BYTES,
     ca: settings.internalCa && readAuthorities('RINGWAY_INTERNAL_CA', settings.internalCa),
     checksum: () => router.ring.version.checksum,
-    awake: () => vigil.look(),
+    awake,
     now,
     nonce: () => randomBytes(16).toString('base64url'),
     onMismatch: () => doubts.onMismatch(),
@@ -40,7 +42,7 @@ export function openRingRouter(settings: NodeSettings, context: RouterContext): 
     presence: { debounceMs: settings.presenceDebounce, maxStreams: settings.presenceStreams },
     maxWaitingBytes: settings.peerWaitingBytes,
     now,
-    awake: () => vigil.look(),
+    awake,
     onLeaving: (id, start) => watcher.saidLeaving(id, start),
   });
   const doubts = new RingDoubts(watcher, router, logger);

@@ -109,7 +109,7 @@ export class PeerRequests {
    */
   private turnsBack({ turnedBack }: Inbound, channel: string, again: boolean): boolean {
     if (again) turnedBack.delete(channel);
-    if (this.context.placement.of(channel).kind === 'self') return turnedBack.has(channel);
+    if (this.context.placement.of(channel).kind === 'self') return !again && turnedBack.has(channel);
     turnedBack.add(channel);
     return true;
   }

@@ -45,10 +45,11 @@ export class Publishing {
   private readonly flights = new Flights();
   private readonly barriers = new Barriers();
   private readonly sent = new Unanswered();
-  /** Channels of which a publication came back from a node that it was forwarded to. */
+  /** Channels of which a publication came back from a node that it was forwarded to, and waits. */
   private readonly turnedBack = new Map<string, Outbound>();
   private order = 0;
   private isHeld = false;
+  private isSuspended = false;
   /** Publications that were not stored, and whose sender asked for no answer. */
   dropped = 0;
 
@@ -84,6 +85,19 @@ export class Publishing {
     this.pumpAll();
   }
 
+  /**
+   * The process stood still, and what is read now may be from before that: it must not be placed behind what its senders have
+   * said elsewhere since. Nothing waits until {@link resume}; all of it is refused, for its senders to say it again.
+   */
+  suspend(): void {
+    this.isSuspended = true;
+    for (const parked of this.waiting.expired(Number.POSITIVE_INFINITY)) this.fail(parked);
+  }
+
+  resume(): void {
+    this.isSuspended = false;
+  }
+
   publish(publication: Publication): void {
     this.route(publication, publication.done !== undefined, 0);
   }
@@ -103,7 +117,7 @@ export class Publishing {
     if (!held && this.attempt(publication, dedupe, hops, order, 0)) return;
     const deadline = this.options.now() + this.options.homeTimeoutMs;
     const parked = { publication, dedupe, hops, sent: false, order, deadline };
-    if (!this.waiting.push(parked)) this.fail(parked);
+    if (this.isSuspended || !this.waiting.push(parked)) this.fail(parked);
     else this.options.lookSoon();
   }
 
@@ -204,6 +218,7 @@ export class Publishing {
     // a peer may wait for the home as long as this node does, and so may whoever it has passed it on to
     this.giveUpSent(now - 2 * this.options.homeTimeoutMs);
     this.barriers.expire(now);
+    this.forgetTurnedBack();
     if (this.waiting.size === 0) return;
     for (const parked of this.waiting.expired(now)) this.fail(parked);
     this.pumpAll();
@@ -238,7 +253,7 @@ export class Publishing {
     order: number,
     deadline: number,
   ): boolean {
-    if (this.isHeld) return false;
+    if (this.isHeld || this.isSuspended) return false;
     const { channel } = publication;
     const place = this.options.placement.of(channel);
     if (place.kind === 'nowhere' || (hops === 0 && this.barriers.hold(channel))) return false;
@@ -319,6 +334,15 @@ export class Publishing {
   private failBehind(refused: Pick<Parked, 'publication' | 'dedupe'>, outcome: Outcome): void {
     if (outcome.kind !== 'failed' || !ERRORS[outcome.code].retryable) return;
     for (const parked of this.waiting.behind(refused)) this.fail(parked);
+  }
+
+  /**
+   * What came back has gone elsewhere meanwhile, or was given up. The node that it came from still remembers the channel, so
+   * that the next one comes back, too, and goes again.
+   */
+  private forgetTurnedBack(): void {
+    for (const channel of this.turnedBack.keys())
+      if (!this.waiting.has(channel) && !this.flights.has(channel)) this.turnedBack.delete(channel);
   }
 
   private fail({ publication, sent }: Parked): void {

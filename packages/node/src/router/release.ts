@@ -8,8 +8,11 @@ const QUIET_MS = 300;
 export interface ReleaseOptions {
   readonly links: () => Iterable<Outbound>;
   readonly nextCorrelation: () => number;
-  /** Whether a member is in the ring as this node sees it. */
-  readonly inRing: (nodeId: string) => boolean;
+  /**
+   * Whether a member is in the ring as this node sees it. Not one that is alone there once this node has left as well: a
+   * registry keeps the last one in the ring, and two that go at once would wait for each other.
+   */
+  readonly stays: (nodeId: string) => boolean;
   /** Whether this node has registered what it holds, and has read what lay between. */
   readonly settled: () => boolean;
   /** When somebody last read what this node has kept as a former home. */
@@ -26,8 +29,8 @@ export interface ReleaseOptions {
  */
 export class Release {
   private readonly options: ReleaseOptions;
-  /** Until when the word of a peer that has been asked is waited for. */
-  private readonly asked = new Map<Outbound, number>();
+  /** Peers that have been asked: by which question, and until when their word is waited for. */
+  private readonly asked = new Map<Outbound, { readonly correlation: number; until: number }>();
   private readonly askers: { readonly from: Inbound; readonly correlation: number }[] = [];
 
   constructor(options: ReleaseOptions) {
@@ -41,19 +44,21 @@ export class Release {
     let all = settled() && now - lastReadAt() > QUIET_MS;
     for (const link of links()) {
       if (!link.open) continue;
-      let until = this.asked.get(link);
-      if (until === undefined) {
-        until = now + patienceMs;
-        this.asked.set(link, until);
-        link.send(encodeControl({ t: 'release', correlation: nextCorrelation() }));
+      let asked = this.asked.get(link);
+      if (asked === undefined) {
+        asked = { correlation: nextCorrelation(), until: now + patienceMs };
+        this.asked.set(link, asked);
+        link.send(encodeControl({ t: 'release', correlation: asked.correlation }));
       }
-      if (until > now) all = false;
+      if (asked.until > now) all = false;
     }
     return all;
   }
 
-  onReleased(link: Outbound): void {
-    if (this.asked.has(link)) this.asked.set(link, Number.NEGATIVE_INFINITY);
+  /** The answer to an earlier question, asked before this node was back in the ring in between, counts for nothing. */
+  onReleased(link: Outbound, correlation: number): void {
+    const asked = this.asked.get(link);
+    if (asked?.correlation === correlation) asked.until = Number.NEGATIVE_INFINITY;
   }
 
   onLinkDown(link: Outbound): void {
@@ -76,7 +81,7 @@ export class Release {
     if (this.askers.length === 0 || !this.options.settled()) return;
     for (const { from, correlation } of this.askers.splice(0)) {
       if (!from.open) continue;
-      if (this.options.inRing(from.nodeId)) this.askers.push({ from, correlation });
+      if (this.options.stays(from.nodeId)) this.askers.push({ from, correlation });
       else from.send(encodeControl({ t: 'released', correlation }));
     }
   }

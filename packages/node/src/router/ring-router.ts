@@ -109,7 +109,7 @@ export class RingRouter implements Router, PeerUser {
     this.release = new Release({
       links: () => peers.links(),
       nextCorrelation: () => this.nextCorrelation(),
-      inRing: (id) => placement.ring.has(id),
+      stays: (id) => placement.ring.has(id) && (placement.ring.size > 1 || placement.ring.has(selfId)),
       settled: () => this.holding.looseCount === 0 && this.local.reading === 0 && this.publishing.idle,
       lastReadAt: () => this.readRequests.lastPastAt,
       patienceMs: homeTimeoutMs,
@@ -201,12 +201,14 @@ export class RingRouter implements Router, PeerUser {
     this.updating = true;
     this.peers.reset();
     this.updating = false;
+    this.publishing.suspend();
     this.review();
   }
 
   /** The ring is known again. */
   resume(): void {
     this.placement.resume();
+    this.publishing.resume();
     this.review();
   }
 
@@ -397,7 +399,7 @@ export class RingRouter implements Router, PeerUser {
         this.publishing.onSynced(from, control.correlation);
         return;
       case 'released':
-        this.release.onReleased(from);
+        this.release.onReleased(from, control.correlation);
         return;
       case 'moved':
         this.holding.onMoved(from, control.channel);

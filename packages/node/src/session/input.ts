@@ -252,8 +252,9 @@ export class Input {
   private leave(session: Session): void {
     const name = this.channelField(session);
     if (name === undefined) return;
-    if (name === CHANNEL_ALL) {
-      const message = 'every session is in the channel all for as long as it lasts';
+    const kind = channelKind(name);
+    if (kind === 'all' || kind === 'user') {
+      const message = `every session is in ${kind === 'all' ? 'the channel all' : 'its own channel'} for as long as it lasts`;
       return this.refuse(session, 'invalid_channel', message, undefined, name);
     }
     const { members } = this.options;

@@ -2,12 +2,14 @@ import { type Position, samePosition } from '@ringway/protocol';
 import type { LocalChannel } from '../hub/local-channel.ts';
 import type { Delivery, History, LocalChannels, Router } from '../router/port.ts';
 import { whenever } from '../router/whenever.ts';
+import { Turns } from '../turns.ts';
 import { frame, messageFrame } from './frames.ts';
-import { PageTurns } from './page-turns.ts';
 import type { Session } from './session.ts';
 
 /** Messages read from the log at a time. */
 const PAGE = 128;
+/** So many are held for one client, whatever it asks for: one that takes nothing keeps them all. */
+const PAGES_AT_ONCE = 4;
 const RETRY_MS = 250;
 const DRAIN_MS = 20;
 /** So often the end of the log is looked at again while the live stream has not come to it. */
@@ -46,7 +48,7 @@ export function replay(
   const claimed = channel === session.channels[0] ? undefined : 'claimed';
   session.replaying ??= new Map();
   session.replaying.set(channel, (session.replaying.get(channel) ?? 0) + 1);
-  session.pageTurns ??= new PageTurns();
+  session.pageTurns ??= new Turns(PAGES_AT_ONCE);
   const turns = session.pageTurns;
   let attempts = context.attempts;
   let looks = MAX_LOOKS;

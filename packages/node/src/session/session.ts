@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 import { type Capabilities, CLOSE, type CloseName, type Position } from '@ringway/protocol';
 import type { WebSocket } from 'ws';
 import type { LocalChannel } from '../hub/local-channel.ts';
+import type { Turns } from '../turns.ts';
 import { PING_FRAME, welcomeFrame } from './frames.ts';
 import type { SessionHost } from './host.ts';
-import type { PageTurns } from './page-turns.ts';
 import { Rate } from './rate.ts';
 
 /** `joining`: the home does not know yet; `open`: welcomed; `closed`: nothing is sent or read any more. */
@@ -41,7 +41,7 @@ export class Session {
   /** Channels that this session reads from the log just now: their live messages reach it that way. */
   replaying: Map<LocalChannel, number> | undefined;
   /** Of those, whose turn it is to read. */
-  pageTurns: PageTurns | undefined;
+  pageTurns: Turns | undefined;
   /** Channels of presence of which it is being asked how things stand. */
   asking: Set<LocalChannel> | undefined;
   readonly host: SessionHost;

@@ -5,15 +5,20 @@ import { delimiter, dirname } from 'node:path';
 /** How long it may take to end once it was asked to, in milliseconds. */
 const GRACE_MS = 5_000;
 
+/** The status of a shell for what could not be started. */
+export const NOT_STARTED = 127;
+
 /** A program that runs beside the cluster, at the same terminal. */
 export class Companion {
-  /** Its exit status, as a shell tells it: 128 + number after a signal, 127 when it could not be started. */
+  /** Its exit status, as a shell tells it: 128 + number after a signal, {@link NOT_STARTED}. */
   readonly exited: Promise<number>;
   readonly #child: ChildProcess;
 
   /**
    * `env` comes on top of this process's own, and the Node.js of this process first in its PATH: another may be too old for
    * the SDKs. `failed` is told why it could not be started.
+   *
+   * @throws Error for some of the reasons, which the system tells at once
    */
   constructor(
     command: readonly string[],
@@ -32,7 +37,7 @@ export class Companion {
       this.#child.once('error', (error) => {
         if (this.#child.pid !== undefined) return;
         failed(error);
-        resolve(127);
+        resolve(NOT_STARTED);
       });
     });
   }

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { BasicService, formatAddress, type Logger } from '@ringway/service';
 import { createDevApp } from './app.ts';
 import { DevCluster } from './cluster.ts';
-import { Companion } from './companion.ts';
+import { Companion, NOT_STARTED } from './companion.ts';
 import { loopbackOrigins } from './guard.ts';
 
 /** How a {@link DevSystem} is made. */
@@ -62,10 +62,13 @@ export class DevSystem extends BasicService {
    * @returns its exit status, 0 where it was this system's end that ended it
    */
   async accompany(command: readonly string[]): Promise<number> {
-    const { logger } = this.#options;
-    this.#companion = new Companion(command, this.#cluster?.environment ?? {}, ({ message }) =>
-      logger.error(message),
-    );
+    const failed = ({ message }: Error): void => this.#options.logger.error(message);
+    try {
+      this.#companion = new Companion(command, this.#cluster?.environment ?? {}, failed);
+    } catch (error) {
+      failed(error as Error);
+      return NOT_STARTED;
+    }
     const status = await this.#companion.exited;
     return this.state === 'Running' ? status : 0;
   }

@@ -55,7 +55,8 @@ export function presenceRoutes(app: FastifyInstance, options: PresenceRoutesOpti
       throw new HttpProblem('bad_request', 'debounced: expected true or false');
     return ask(presence, usersOf(users, 'users', maxListUsers), debounced === true);
   });
-  app.get<{ Querystring: Query }>(HTTP.presenceEvents, (request, reply) => {
+  // a HEAD would begin a stream that shows nothing, and never ends
+  app.get<{ Querystring: Query }>(HTTP.presenceEvents, { exposeHeadRoute: false }, (request, reply) => {
     callerOf(options, request);
     const presence = offered(options.presence);
     const { userId } = request.query;

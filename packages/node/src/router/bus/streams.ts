@@ -1,5 +1,5 @@
 import { type Position, samePosition } from '@ringway/protocol';
-import type { SharedLog } from '../../log/port.ts';
+import type { LogRead, SharedLog } from '../../log/port.ts';
 import type { Delivery, History, LocalChannels } from '../port.ts';
 import type { Item, Parcel } from './port.ts';
 import { RecentIds } from './recent-ids.ts';
@@ -281,7 +281,7 @@ export class Streams {
     );
   }
 
-  private took(stream: Stream, since: Position, { start, messages, end }: History): void {
+  private took(stream: Stream, since: Position, { start, messages, end, more }: LogRead): void {
     const { local } = this.options;
     if (!samePosition(start, since)) {
       stream.at = start;
@@ -298,7 +298,7 @@ export class Streams {
     const { overflown } = stream;
     stream.overflown = false;
     this.drain(stream);
-    if (messages.length === PAGE || overflown) this.look(stream);
+    if (more || overflown) this.look(stream);
   }
 }
 
