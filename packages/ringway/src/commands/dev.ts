@@ -128,9 +128,9 @@ Ringway runs: one locator, ${nodes}, all in this process.
 
   For the other commands, and for examples, in another terminal:
 ${exports.join('\n')}
-  ${ringway} route alice --locator ${url}${tokens ? ` --token "$(${ringway} token --user alice)"` : ''}
-  ${ringway} ring --locator ${cluster.locator.internalUrl}
-  ${ringway} push alice '{"text":"hello"}' --locator ${cluster.locator.internalUrl}
+  ${ringway} route alice${tokens ? ` --token "$(${ringway} token --user alice)"` : ''}
+  ${ringway} ring
+  ${ringway} push alice '{"text":"hello"}'
 
 `);
 }
