@@ -218,7 +218,7 @@ test('a body that is not said to be JSON is refused, and the header named', asyn
 });
 
 test('/docs is a page, and its document has every path of both listeners', async () => {
-  await using running = await startLocator(members, { sdk: () => Buffer.from('') });
+  await using running = await startLocator(members, { sdk: { 'ringway.js': () => Buffer.from('') } });
   const page = await fetch(`${running.locator.internalUrl}/docs`);
   expect(page.status).toBe(200);
   expect(await page.text()).toContain('swagger');

@@ -96,6 +96,7 @@ test('the page’s port serves another page that was named, and it alone, with /
   expect(await ask('/route', { origin, authorization: `Bearer ${token}` })).toEqual([200, origin]);
   expect(await ask('/route', { origin })).toEqual([401, origin]);
   expect(await ask('/sdk/ringway.js', { origin })).toEqual([200, '*']);
+  expect(await ask('/sdk/presence.js', { origin })).toEqual([200, '*']);
   expect(await ask('/dev/state', { origin })).toEqual([403, null]);
   expect(await ask('/route', { origin: 'http://127.0.0.1:4000' })).toEqual([403, null]);
 });

@@ -2,7 +2,7 @@ import { configureLocator } from '@ringway/locator';
 import { createLogger, loadEnvironment, readSettings, runUntilSignal, settingsHelp } from '@ringway/service';
 import type { Command } from '../command.ts';
 import { watchingFrom } from '../membership-settings.ts';
-import { sdkBundle } from '../sdk-bundle.ts';
+import { sdkFiles } from '../sdk-bundle.ts';
 import { everySetting, locatorTable } from '../tables.ts';
 
 /** `ringway locator` */
@@ -17,7 +17,7 @@ export const locator: Command = {
     const logger = createLogger({ name: 'locator', level: settings.logLevel });
     const { locator, reload } = configureLocator(settings, {
       logger,
-      sdk: sdkBundle,
+      sdk: sdkFiles,
       membership: (keys, hooks) =>
         watchingFrom(settings, { cluster: settings.cluster, keys, log: logger, hooks }),
     });

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import { type ErrorCode, HTTP, isChannel, problemBody } from '@ringway/protocol';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { packageRoot } from '../package-root.ts';
+import { sdkFiles } from '../sdk-bundle.ts';
 import { type DevCluster, type DevEvent, DevRefusal, type DevState } from './cluster.ts';
 import { refusal } from './guard.ts';
 
@@ -19,7 +20,12 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
 };
 
 /** What of the locator's public listener is reached through the page's address too. */
-const FORWARDED = [HTTP.route, HTTP.healthz, HTTP.readyz, '/sdk/ringway.js'];
+const FORWARDED = [
+  HTTP.route,
+  HTTP.healthz,
+  HTTP.readyz,
+  ...Object.keys(sdkFiles).map((name) => `/sdk/${name}`),
+];
 /** What the locator needs of a request: whose it is, and which page asks. It answers for CORS itself. */
 const REQUEST_HEADERS = [
   'authorization',
