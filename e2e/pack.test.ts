@@ -163,6 +163,7 @@ describe('packed packages', () => {
     const sdk = await fetch(`${page}/sdk/ringway.js`);
     expect(sdk.headers.get('content-type')).toMatch(/javascript/);
     expect(await sdk.text()).toContain('RingwayClient');
+    expect(await (await fetch(`${page}/sdk/presence.js`)).text()).toContain('watchPresence');
   });
 
   it.each(Object.keys(cases))('%s carries what was built, and no source', async (name) => {

@@ -7,8 +7,8 @@ import { type Entry, entriesOf, folderOf, type Manifest, packageOf, privatePacka
 /** Bytes, gzipped, that the SDK may weigh in a browser. */
 const BROWSER_LIMIT = 8192;
 
-/** Where the command carries the SDK for browsers, which the locator serves. */
-const SERVED_SDK = './dist/sdk/ringway.js';
+/** What the command carries for browsers, which the locator serves: by output, the source in the client's package. */
+const SERVED_SDK = { './dist/sdk/ringway.js': 'index.ts', './dist/sdk/presence.js': 'presence.ts' };
 
 /** What a bundle imports at run time, and how heavy its files are. */
 export interface Bundled {
@@ -51,9 +51,9 @@ export async function bundle(name: string, manifest: Manifest): Promise<Bundled>
   });
   const sizes = forNode.map(({ output }) => weigh(name, output));
   const forBrowsers = entries.filter(isBrowser).map(({ output }) => output);
-  for (const output of name === 'ringway' ? [SERVED_SDK] : forBrowsers) {
-    sizes.push(await bundleForBrowsers(name, output));
-  }
+  const served =
+    name === 'ringway' ? Object.entries(SERVED_SDK) : forBrowsers.map((one) => [one, 'index.ts'] as const);
+  for (const [output, source] of served) sizes.push(await bundleForBrowsers(name, output, source));
   const imports = Object.values(outputs).flatMap((output) => output.imports.filter((one) => one.external));
   return {
     // The command makes the SDK's bundle itself where it runs from the sources, and only there.
@@ -62,8 +62,8 @@ export async function bundle(name: string, manifest: Manifest): Promise<Bundled>
   };
 }
 
-async function bundleForBrowsers(name: string, output: string): Promise<string> {
-  const source = `${folderOf('client')}/src/index.ts`;
+async function bundleForBrowsers(name: string, output: string, file: string): Promise<string> {
+  const source = `${folderOf('client')}/src/${file}`;
   await run(name, [{ source, output }], { platform: 'browser', target: 'es2022', minify: true });
   return weigh(name, output, BROWSER_LIMIT);
 }

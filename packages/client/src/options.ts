@@ -64,21 +64,23 @@ function expected(name: string): 'number' | 'string' | 'object' | 'function' {
 
 /** Fills in the defaults, refuses bad values by name, freezes. @throws TypeError */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  const resolved = {
+  const defaults = {
     backoff: DEFAULT_BACKOFF,
     fetch: globalThis.fetch?.bind(globalThis),
     WebSocket: globalThis.WebSocket,
     clock: systemClock,
     random: Math.random,
     ...CLIENT_DEFAULTS,
-    ...options,
-    locator: [options.locator].flat(),
   };
+  const resolved = { ...defaults, ...options, locator: [options.locator].flat() };
   const { locator } = resolved;
   if (!locator[0] || !locator.every((address) => HTTP_ADDRESS.test(address))) {
     throw new TypeError(`locator must be one http(s) address or several, it is "${locator}"`);
   }
   for (const [name, value] of Object.entries(resolved)) {
+    if (!(name in defaults || /^(locator|getToken|userId)$/.test(name))) {
+      throw new TypeError(`unknown option ${name}`);
+    }
     const type = expected(name);
     if (typeof value !== type || value === '' || !((value as number) >= 0 || type !== 'number')) {
       throw new TypeError(

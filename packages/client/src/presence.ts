@@ -89,8 +89,8 @@ const watches = new WeakMap<RingwayClient, Watches>();
  * Tells whether each of the users is online: once as things stand, then whenever it changes. Needs `user:<id>` of each in
  * `cap.presence`. Over reconnects and moves, of this client and of the users, nothing is told twice and nothing in vain.
  *
- * Resolves when all are watched; rejects with the `JoinRefusedError` of one that is refused, and then watches none. Ends with
- * `client.close()`.
+ * Resolves when all are watched; rejects with the `JoinRefusedError` of one that is refused, and then watches none. Ends with its
+ * own `close()`: it is silent after `client.close()`, and goes on with the next `connect()` as the same user.
  */
 export async function watchPresence(
   client: RingwayClient,

@@ -10,6 +10,12 @@ test('defaults are filled in, and the whole is frozen', () => {
   expect(Object.isFrozen(resolved)).toBe(true);
 });
 
+test('an unknown option is named as such', () => {
+  expect(() => new RingwayClient({ locator, nonsense: 1 } as never)).toThrow(
+    new TypeError('unknown option nonsense'),
+  );
+});
+
 test.each([
   ['locator', { locator: '' }],
   ['locator', { locator: [] }],

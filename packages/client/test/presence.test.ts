@@ -141,3 +141,15 @@ test('one user that may not be watched, and none is', async () => {
   expect(refused).toMatchObject({ channel: 'presence:user:mallory' });
   await until(() => expect(ringway.node(0).session.sent('leave')).toEqual([{ type: 'leave', channel: BOB }]));
 });
+
+test('a watch is silent after close(), and goes on with the next connect()', async () => {
+  const { ringway, say } = await presence();
+  const client = await connected(ringway);
+  const told: boolean[] = [];
+  await watchPresence(client, ['bob'], (state) => told.push(state.online));
+  await until(() => expect(told).toEqual([false]));
+  await client.close();
+  say(true);
+  await client.connect();
+  await until(() => expect(told).toEqual([false, true]));
+});

@@ -7,7 +7,7 @@ import { until } from './support/until.ts';
 function problem(status: number, code: string, more: object = {}) {
   return {
     status,
-    body: { type: 'about:blank', title: code, status, detail: `it is ${code}`, code, ...more },
+    body: { type: `urn:ringway:error:${code}`, title: code, status, detail: `it is ${code}`, code, ...more },
   };
 }
 

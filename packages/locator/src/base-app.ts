@@ -52,6 +52,8 @@ export function createBaseApp({ logger, tls }: BaseAppOptions): FastifyInstance 
       }) as unknown as FastifyInstance)
     : fastify({ ...common, http: server });
 
+  // it would be read as a string, and refused for that: 415 names the header
+  app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
     if (problem.code === 'internal')

@@ -12,7 +12,7 @@ import {
 } from '@ringway/service';
 import { authFromSettings } from './auth/from-settings.ts';
 import { createLocator, type Locator, type MembershipHooks } from './locator.ts';
-import type { SdkSource } from './sdk.ts';
+import type { SdkFiles } from './sdk.ts';
 import { type LocatorSettings, listenerTls } from './settings.ts';
 
 /** What {@link configureLocator} needs beside the settings. */
@@ -21,7 +21,7 @@ export interface LocatorParts {
   readonly membership: (clusterKeys: KeyFamily, hooks: MembershipHooks) => Watching;
   /** The root logger, whose level SIGHUP may change. */
   readonly logger: Logger;
-  readonly sdk?: SdkSource;
+  readonly sdk?: SdkFiles;
   /** What callers may do when `RINGWAY_INSECURE` is on. Default nothing but receive. */
   readonly insecureCap?: Capabilities;
 }

@@ -17,7 +17,6 @@ export {
   type MembershipHooks,
 } from './locator.ts';
 export type { RateLimit } from './rate-limit.ts';
-export { SDK_PATH } from './routes/sdk.ts';
 export { MAX_OWNERS, routeSchema } from './schemas.ts';
-export type { SdkSource } from './sdk.ts';
+export type { SdkFiles, SdkSource } from './sdk.ts';
 export { type LocatorSettings, locatorSettings } from './settings.ts';

@@ -23,7 +23,7 @@ import { createPublicApp } from './public-app.ts';
 import { type RateLimit, RateLimiter } from './rate-limit.ts';
 import { RingWaiters } from './ring-waiters.ts';
 import { Router } from './router.ts';
-import { loadSdk, type SdkSource } from './sdk.ts';
+import { loadSdk, type SdkFiles } from './sdk.ts';
 import { Carrier, type FallbackOptions } from './tunnel/carrier.ts';
 
 /** What the locator counts of the registry that it reads. Hand it to an adapter as its hooks. */
@@ -61,8 +61,8 @@ export interface LocatorOptions {
   readonly maxLag?: number;
   /** The internal listener asks for no tokens; for loopback only. Default false. */
   readonly internalOpen?: boolean;
-  /** The SDK's bundle, served at `/sdk/ringway.js`; not served when left out. */
-  readonly sdk?: SdkSource;
+  /** Served in `/sdk/`; nothing is when left out. */
+  readonly sdk?: SdkFiles;
   /** Carries sockets to the nodes, for clients that reach only the locator; not when left out. */
   readonly fallback?: FallbackOptions;
   /** How long `/readyz` says no before the listeners close, in milliseconds. Default 0. */
@@ -214,7 +214,7 @@ class LocatorService extends BasicService implements Locator {
       ready,
       ...(publicTls ? { tls: publicTls } : {}),
       origins: () => this.#origins,
-      sdk: sdk === undefined ? undefined : await loadSdk(sdk),
+      sdk: await loadSdk(sdk ?? {}),
       route: {
         authenticate,
         limiter,

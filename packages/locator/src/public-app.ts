@@ -7,7 +7,7 @@ import { SECURITY_SCHEMES } from './openapi.ts';
 import { healthRoutes } from './routes/health.ts';
 import { type RouteOptions, routeRoutes } from './routes/route.ts';
 import { sdkRoutes } from './routes/sdk.ts';
-import type { SdkBundle } from './sdk.ts';
+import type { SdkFile } from './sdk.ts';
 
 /** What the public listener is made of. */
 export interface PublicAppOptions extends BaseAppOptions {
@@ -15,10 +15,10 @@ export interface PublicAppOptions extends BaseAppOptions {
   readonly ready: () => boolean;
   /** Read at each request: SIGHUP may have changed them. */
   readonly origins: () => readonly string[];
-  readonly sdk: SdkBundle | undefined;
+  readonly sdk: readonly SdkFile[];
 }
 
-/** The listener that clients reach: `/route`, `/healthz`, `/readyz`, the SDK's bundle. */
+/** The listener that clients reach: `/route`, `/healthz`, `/readyz`, the SDK. */
 export async function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
   const app = createBaseApp(options);
   // collects the schemas for the page on the internal listener; serves nothing here
@@ -30,7 +30,7 @@ export async function createPublicApp(options: PublicAppOptions): Promise<Fastif
     },
   });
   healthRoutes(app, options.ready);
-  if (options.sdk) sdkRoutes(app, options.sdk);
+  sdkRoutes(app, options.sdk);
   await app.register((scope, _options, done) => {
     void scope.register(cors, {
       origin: (origin, allow) =>

@@ -200,8 +200,25 @@ test('counts members that are kept out, by reason', async () => {
   }
 });
 
+test('a body that is not said to be JSON is refused, and the header named', async () => {
+  await using running = await startLocator(members);
+  const answer = await fetch(`${running.locator.internalUrl}/owner`, {
+    method: 'POST',
+    headers: { ...bearer(token()).headers, 'content-type': 'text/plain' },
+    body: '{"userIds":["alice"]}',
+  });
+  expect(answer.status).toBe(415);
+  expect(await answer.json()).toEqual({
+    type: 'urn:ringway:error:bad_request',
+    title: 'a parameter or the body is not as described',
+    status: 415,
+    detail: 'Content-Type: expected application/json',
+    code: 'bad_request',
+  });
+});
+
 test('/docs is a page, and its document has every path of both listeners', async () => {
-  await using running = await startLocator(members, { sdk: () => Buffer.from('') });
+  await using running = await startLocator(members, { sdk: { 'ringway.js': () => Buffer.from('') } });
   const page = await fetch(`${running.locator.internalUrl}/docs`);
   expect(page.status).toBe(200);
   expect(await page.text()).toContain('swagger');

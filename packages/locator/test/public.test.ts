@@ -92,7 +92,9 @@ describe('health', () => {
 
 describe('the SDK’s bundle', () => {
   test('is served with a tag, and not again to who has it', async () => {
-    await using running = await startLocator(members, { sdk: () => Buffer.from('export const a = 1;') });
+    await using running = await startLocator(members, {
+      sdk: { 'ringway.js': () => Buffer.from('export const a = 1;'), 'b.js': () => Buffer.from('b') },
+    });
     const url = `${running.locator.publicUrl}/sdk/ringway.js`;
     const first = await fetch(url);
     expect(first.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
@@ -106,12 +108,15 @@ describe('the SDK’s bundle', () => {
       expect(await again.text()).toBe('');
     }
     expect((await fetch(url, { headers: { 'if-none-match': '"x"' } })).status).toBe(200);
+    expect(await (await fetch(`${running.locator.publicUrl}/sdk/b.js`)).text()).toBe('b');
   });
 
   test('is not there when it was not given; the start fails when it cannot be read', async () => {
     await using running = await startLocator(members);
     expect((await fetch(`${running.locator.publicUrl}/sdk/ringway.js`)).status).toBe(404);
-    await expect(startLocator(members, { sdk: '/nowhere/ringway.js' })).rejects.toThrow('ENOENT');
+    await expect(startLocator(members, { sdk: { 'ringway.js': '/nowhere/ringway.js' } })).rejects.toThrow(
+      'ENOENT',
+    );
   });
 });
 

@@ -212,6 +212,12 @@ function findDoubts(
   return { doubts, ringSize };
 }
 
+/** Whether a member that is shown has said itself that it leaves. */
+export function hasSaid(view: View, id: string): boolean {
+  const shown = view.entries.get(id);
+  return shown !== undefined && said(view, shown);
+}
+
 function said(view: View, member: Member): boolean {
   return (
     view.word.get(member.id) === member.incarnation || view.announced.get(member.id) === member.incarnation

@@ -111,6 +111,29 @@ test('a server that answers at once is asked at most every 50 ms', async () => {
   });
 });
 
+/** An empty answer, the proof that Consul's own servers are seen, and a blocking query that lasts. */
+const EMPTY = [answer('102', '[]'), answer('1', '[{}]'), () => {}];
+
+test('a last member that said that it leaves is kept without a warning', async () => {
+  const [row] = JSON.parse(entries('a')) as [object];
+  const Checks = [{ CheckID: '_service_maintenance:a', Status: 'critical' }];
+  const leaving = answer('101', JSON.stringify([{ ...row, Checks }]));
+  await using consul = await scripted(answer('100', entries('a')), leaving, ...EMPTY);
+  await using seen = await Observed.start(consul.address);
+  await eventually('the empty answer was taken', () => consul.queries.at(-1)?.get('index') === '102');
+  expect(seen.ring).toBe('a');
+  expect(seen.told).toContain('consul: the last member has left, keeping the ring until another comes');
+  expect(seen.warnings).toEqual([]);
+});
+
+test('a last member that is gone without a word is kept with a warning', async () => {
+  await using consul = await scripted(answer('100', entries('a')), ...EMPTY);
+  await using seen = await Observed.start(consul.address);
+  await eventually('the empty answer was taken', () => consul.queries.at(-1)?.get('index') === '102');
+  expect(seen.ring).toBe('a');
+  expect(seen.warnings).toContain('consul: no member left, keeping the last ring');
+});
+
 test('an index beyond 2^53 is sent back as it came', async () => {
   await using consul = await scripted(answer('9007199254740993', entries('a')));
   await using seen = await Observed.start(consul.address);

@@ -50,7 +50,7 @@ describe('the internal listener', () => {
     expect(answer.status).toBe(status);
     expect(answer.type).toContain('application/problem+json');
     const problem = answer.json as Problem;
-    expect(problem).toMatchObject({ status, code });
+    expect(problem).toMatchObject({ type: `urn:ringway:error:${code}`, status, code });
     expect(problem.detail).not.toBe('');
   }
 
@@ -66,6 +66,12 @@ describe('the internal listener', () => {
       expect(message).toMatchObject({ id: `from-${to.id}`, from: 'service:billing', data: { from: to.id } });
       expect(answer.json).toEqual({ id: `from-${to.id}`, reached: 1, position: message.position });
     }
+  });
+
+  it('names the header that a publish lacks', async () => {
+    const answer = await publish('{"to":"user:bob","data":1}', { type: 'text/plain' });
+    isProblem(answer, 415, 'bad_request');
+    expect((answer.json as Problem).detail).toBe('Content-Type: expected application/json');
   });
 
   it('gives a publish without an id one, and its receiver the number as it was written', async () => {

@@ -76,5 +76,6 @@ export {
   type UserPresence,
 } from './http.ts';
 export { type Position, samePosition } from './position.ts';
+export { type ProblemOptions, problemBody, serverProblem } from './problem.ts';
 export { RawFields, type ScanFailure, scanArray, scanFields } from './scanner.ts';
 export { PROTOCOL, SUBPROTOCOL } from './version.ts';

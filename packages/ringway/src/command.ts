@@ -33,6 +33,12 @@ export interface Command {
   run(args: Arguments, terminal: Terminal): Promise<number>;
 }
 
+/** What holds where an option is left out, and by which name to complain of it. */
+export interface Fallback {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** What stands on the command line. */
 export class Arguments {
   readonly command: string;
@@ -82,21 +88,23 @@ export class Arguments {
   }
 
   /** @throws UsageError when it is not an http or https URL */
-  url(option: string, fallback: string): string {
-    return checkUrl(option, this.text(option) ?? fallback, this.command);
+  url(option: string, fallback: Fallback): string {
+    const text = this.text(option);
+    return checkUrl(text === undefined ? fallback : { name: `--${option}`, text }, this.command);
   }
 
   /** @throws UsageError when one is not an http or https URL */
-  urls(option: string, fallback: string): readonly string[] {
+  urls(option: string, fallback: Fallback): readonly string[] {
     const given = this.texts(option).flatMap((text) => text.split(','));
-    return (given.length === 0 ? [fallback] : given).map((text) => checkUrl(option, text, this.command));
+    const named = given.map((text) => ({ name: `--${option}`, text }));
+    return (named.length === 0 ? [fallback] : named).map((each) => checkUrl(each, this.command));
   }
 }
 
-function checkUrl(option: string, text: string, command: string): string {
+function checkUrl({ name, text }: Fallback, command: string): string {
   const protocol = URL.parse(text)?.protocol;
   if (protocol === 'http:' || protocol === 'https:') return text.replace(/\/+$/, '');
-  throw new UsageError(`--${option} ${text}: expected a URL that begins with http:// or https://`, command);
+  throw new UsageError(`${name} ${text}: expected a URL that begins with http:// or https://`, command);
 }
 
 const HELP: OptionRow = { type: 'boolean', help: 'Print this and exit.' };

@@ -1,23 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { SdkFiles } from '@ringway/locator';
 import { packageRoot } from './package-root.ts';
 
-/** Where the build puts it, inside this package. */
-const BUILT = 'dist/sdk/ringway.js';
+/** The SDK for browsers as it is served, each an ES module that imports nothing. */
+export const sdkFiles: SdkFiles = Object.freeze({
+  'ringway.js': () => sdkFile('ringway.js', '@ringway/client/browser'),
+  'presence.js': () => sdkFile('presence.js', '@ringway/client/presence'),
+});
 
-/**
- * The SDK for browsers as one ES module: the build's, or, where the sources run, one made of the sources. The latter
- * needs esbuild, which a checkout has.
- */
-export function sdkBundle(): Promise<Uint8Array> {
-  return import.meta.url.endsWith('.ts') ? bundle() : readFile(join(packageRoot(), BUILT));
+/** The build's, or, where the sources run, one made of the sources. The latter needs esbuild, which a checkout has. */
+function sdkFile(name: string, entry: string): Promise<Uint8Array> {
+  return import.meta.url.endsWith('.ts') ? bundle(entry) : readFile(join(packageRoot(), 'dist/sdk', name));
 }
 
-async function bundle(): Promise<Uint8Array> {
+async function bundle(entry: string): Promise<Uint8Array> {
   const { build } = await import('esbuild');
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(import.meta.resolve('@ringway/client/browser'))],
+    entryPoints: [fileURLToPath(import.meta.resolve(entry))],
     bundle: true,
     write: false,
     format: 'esm',

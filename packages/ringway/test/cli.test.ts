@@ -151,7 +151,24 @@ describe('a bad setting is named, and nothing starts', () => {
       { ...KEYS, RINGWAY_TICKET_KEYS: KEYS.RINGWAY_CLUSTER_KEYS, RINGWAY_NODE_ID: 'n' },
       /secrets of its own/,
     ],
-    ['locator', { ...KEYS, ...TICKETS }, /exactly one of RINGWAY_AUTH_KEYS/],
+    [
+      // a node's settings are passed over, and what is empty is absent
+      'locator',
+      {
+        ...KEYS,
+        ...TICKETS,
+        RINGWAY_ROUTER: 'ring',
+        RINGWAY_LOG: 'redis',
+        RINGWAY_CHECK_URL: '',
+        RINGWAY_X: '',
+      },
+      /^ringway: bad setting: RINGWAY_AUTH_KEYS: expected exactly one of RINGWAY_AUTH_KEYS/,
+    ],
+    [
+      'locator',
+      { ...KEYS, ...TICKETS, RINGWAY_ROUTRE: 'ring' },
+      /RINGWAY_ROUTRE: unknown setting; did you mean RINGWAY_ROUTER\?/,
+    ],
     [
       'locator',
       { ...KEYS, ...TICKETS, RINGWAY_MEMBERSHIP: 'zookeeper' },
@@ -243,4 +260,33 @@ test('a locator that is not there is told in a line', async () => {
   const { status, err } = await ringway(['route', 'alice', '--locator', 'http://127.0.0.1:1']);
   expect(status).toBe(1);
   expect(err).toMatch(/^ringway route: http:\/\/127\.0\.0\.1:1 does not answer: .+\n$/);
+});
+
+describe('without --locator', () => {
+  const env = { ...KEYS, LOCATOR_URL: 'http://127.0.0.1:1/', LOCATOR_INTERNAL_URL: 'http://127.0.0.1:2' };
+
+  test.each([
+    [['route', 'alice'], 'http://127.0.0.1:1'],
+    [['ring'], 'http://127.0.0.1:2'],
+    [['drain', 'node-1'], 'http://127.0.0.1:2'],
+    [['push', 'alice', '1', '--timeout', '1'], 'http://127.0.0.1:2'],
+    [['group', 'class-7', '--timeout', '1'], 'http://127.0.0.1:2'],
+  ])('%j asks the locator that ringway dev exports', async (argv, url) => {
+    const { status, err } = await ringway(argv, env);
+    expect(status).toBe(1);
+    expect(err).toContain(url);
+  });
+
+  test('a bad address is named by its variable', async () => {
+    const { status, err } = await ringway(['ring'], { ...KEYS, LOCATOR_INTERNAL_URL: 'here' });
+    expect(status).toBe(2);
+    expect(err).toContain('ring: LOCATOR_INTERNAL_URL here: expected a URL that begins with http://');
+  });
+});
+
+test.each(['all', 'user:alice', 'group:class-7'])('push to a user %s hints at --channel', async (to) => {
+  const argv = ['push', to, '1', '--locator', 'http://127.0.0.1:1', '--timeout', '1'];
+  const hint = `ringway push: to the user "${to}"; for the channel ${to} add --channel\n`;
+  expect((await ringway(argv, KEYS)).err).toContain(hint);
+  expect((await ringway([...argv, '--channel'], KEYS)).err).not.toContain('--channel');
 });

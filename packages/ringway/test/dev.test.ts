@@ -7,14 +7,18 @@ const MAIN = join(import.meta.dirname, '../src/main.ts');
 const AUTH_KEYS = 'a-secret-for-tokens-of-users-of-32-bytes';
 
 /** `ringway dev` on a free port, with a script beside it. */
-async function dev(options: readonly string[], script: string): Promise<RunningProcess> {
+async function dev(
+  options: readonly string[],
+  script: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningProcess> {
   const running = await launch({
     command: process.execPath,
     args: [
       ...['--conditions=@ringway/source', MAIN, 'dev', '--nodes', '1', '--port', '0', ...options],
       ...['--', process.execPath, '--eval', script],
     ],
-    env: { RINGWAY_AUTH_KEYS: AUTH_KEYS },
+    env: { RINGWAY_AUTH_KEYS: AUTH_KEYS, ...env },
     name: 'ringway dev',
   });
   onTestFinished(() => running[Symbol.asyncDispose]());
@@ -71,6 +75,52 @@ describe('ringway dev with a command beside it', () => {
     expect(running.output).toContain(why);
     expect(running.output).not.toContain('fatal');
   });
+});
+
+test('the page’s port serves another page that was named, and it alone, with /route and the SDK', async () => {
+  const origin = 'http://127.0.0.1:3000';
+  const running = await dev(['--tokens', '--origin', origin], STAYS);
+  const [, page] = await running.waitForOutput(/see (http\S+)\//, 20_000);
+  const token = signCompact(KeyFamily.parse('RINGWAY_AUTH_KEYS', AUTH_KEYS), 'JWT', '{"sub":"alice"}');
+  const ask = async (path: string, headers: Record<string, string>, method = 'GET') => {
+    const answer = await fetch(`${page}${path}`, { method, headers });
+    await answer.arrayBuffer();
+    return [answer.status, answer.headers.get('access-control-allow-origin')];
+  };
+  await running.waitForOutput(/found http/, 20_000);
+  const preflight = {
+    'access-control-request-method': 'GET',
+    'access-control-request-headers': 'authorization',
+  };
+  expect(await ask('/route', { origin, ...preflight }, 'OPTIONS')).toEqual([204, origin]);
+  expect(await ask('/route', { origin, authorization: `Bearer ${token}` })).toEqual([200, origin]);
+  expect(await ask('/route', { origin })).toEqual([401, origin]);
+  expect(await ask('/sdk/ringway.js', { origin })).toEqual([200, '*']);
+  expect(await ask('/sdk/presence.js', { origin })).toEqual([200, '*']);
+  expect(await ask('/dev/state', { origin })).toEqual([403, null]);
+  expect(await ask('/route', { origin: 'http://127.0.0.1:4000' })).toEqual([403, null]);
+});
+
+test('says which settings it does not read', async () => {
+  const running = await dev([], 'process.exit(0)', {
+    ...{ RINGWAY_ROUTER: 'directory', RINGWAY_REDIS_URL_FILE: '/nowhere', RINGWAY_LOG: '' },
+    ...{ RINGWAY_INGEST_QUEUE: 'orders', RINGWAY_CLUSTER_KEYS: AUTH_KEYS },
+  });
+  expect((await running.exited).code).toBe(0);
+  const [line] = /^ringway dev: .*$/m.exec(running.output) ?? [];
+  expect(line).toBe(
+    'ringway dev: not used here: RINGWAY_REDIS_URL_FILE, RINGWAY_ROUTER. It is always router ring and memory; for others start ringway node',
+  );
+});
+
+test('the command beside it finds the Node.js that runs Ringway', async () => {
+  const running = await dev(
+    [],
+    'console.log(require("child_process").execSync("node -p process.execPath").toString())',
+    { PATH: '/usr/bin:/bin' },
+  );
+  expect((await running.exited).code).toBe(0);
+  expect(running.output).toContain(`${process.execPath}\n`);
 });
 
 test('with --tokens users need one, and may do what it says; another page of this machine may ask', async () => {

@@ -25,6 +25,13 @@ describe('what the page of ringway dev takes', () => {
     expect(refusal(request, 8080)).toBeTypeOf('string');
   });
 
+  test('another page that was named, where it may ask', () => {
+    const request = { ...own, origin: 'http://127.0.0.1:3000', site: 'cross-site' };
+    expect(refusal(request, 8080, ['http://127.0.0.1:3000'])).toBeUndefined();
+    expect(refusal(request, 8080, ['http://127.0.0.1:4000'])).toContain('--origin');
+    expect(refusal({ ...request, host: 'evil.example:8080' }, 8080, [request.origin])).toContain('Host');
+  });
+
   test('the origins that nodes are told', () => {
     expect(loopbackOrigins(81)).toEqual(['http://127.0.0.1:81', 'http://localhost:81', 'http://[::1]:81']);
   });

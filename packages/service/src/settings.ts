@@ -109,6 +109,7 @@ function unknownSettings(env: Environment, known: readonly string[]): SettingPro
   const names = new Set([...known, SETTINGS_FILE]);
   return Object.keys(env)
     .filter((name) => name.startsWith('RINGWAY_') && !names.has(name) && !SERVICE_LINK.test(name))
+    .filter((name) => env[name]?.trim())
     .sort()
     .map((name) => {
       const near = nearest(name, [...names]);

@@ -120,6 +120,11 @@ describe('readSettings', () => {
     ]);
   });
 
+  test('counts an empty variable as absent, whoever knows it', () => {
+    const env = { ...good, RINGWAY_PORT: ' ', RINGWAY_ENTIRELY_ELSEWHERE: '', RINGWAY_BLANK: ' ' };
+    expect(readSettings(table, env).port).toBe(8080);
+  });
+
   test('lets settings of other commands and the service links of Kubernetes pass', () => {
     const env = {
       ...good,

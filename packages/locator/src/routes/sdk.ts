@@ -1,17 +1,20 @@
 import type { FastifyInstance } from 'fastify';
-import type { SdkBundle } from '../sdk.ts';
+import type { SdkFile } from '../sdk.ts';
 
-/** Where the SDK's bundle is served. */
-export const SDK_PATH = '/sdk/ringway.js';
+const FOLDER = '/sdk/';
 
 /** The SDK for browsers. Any page may load it: it holds no secret, and a module script needs CORS. */
-export function sdkRoutes(app: FastifyInstance, bundle: SdkBundle): void {
+export function sdkRoutes(app: FastifyInstance, files: readonly SdkFile[]): void {
+  for (const file of files) sdkRoute(app, file);
+}
+
+function sdkRoute(app: FastifyInstance, { name, body, etag }: SdkFile): void {
   app.get(
-    SDK_PATH,
-    { schema: { tags: ['public'], summary: 'The SDK for browsers', produces: ['text/javascript'] } },
+    `${FOLDER}${name}`,
+    { schema: { tags: ['public'], summary: `The SDK for browsers: ${name}`, produces: ['text/javascript'] } },
     (request, reply) => {
       reply
-        .header('etag', bundle.etag)
+        .header('etag', etag)
         .header('cache-control', 'public, max-age=300, stale-while-revalidate=86400')
         .header('access-control-allow-origin', '*')
         .header('cross-origin-resource-policy', 'cross-origin')
@@ -20,8 +23,8 @@ export function sdkRoutes(app: FastifyInstance, bundle: SdkBundle): void {
       const known = request.headers['if-none-match'];
       const same = known
         ?.split(',')
-        .some((tag) => tag.trim().replace(/^W\//, '') === bundle.etag || tag.trim() === '*');
-      return same ? reply.code(304).send() : reply.send(bundle.body);
+        .some((tag) => tag.trim().replace(/^W\//, '') === etag || tag.trim() === '*');
+      return same ? reply.code(304).send() : reply.send(body);
     },
   );
 }

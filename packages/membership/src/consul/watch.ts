@@ -1,6 +1,14 @@
 import { Audience, errorText } from '../audience.ts';
 import { backoffMs } from '../backoff.ts';
-import { type Decision, entriesOf, NOTHING_SEEN, takeAnswer, takeWord, type View } from '../decide.ts';
+import {
+  type Decision,
+  entriesOf,
+  hasSaid,
+  NOTHING_SEEN,
+  takeAnswer,
+  takeWord,
+  type View,
+} from '../decide.ts';
 import { MembershipClosedError, RegistryError, RegistryUnauthorisedError } from '../errors.ts';
 import type { MembershipObserver, MembershipWatch, Snapshot } from '../port.ts';
 import { type Rejection, readCatalogue } from './catalogue.ts';
@@ -232,7 +240,10 @@ export class ConsulWatch implements MembershipWatch {
       this.#held = held;
     }
     if (kept.join() !== this.#kept.join()) {
-      if (kept.length > 0) log.warn({ members: kept }, 'consul: no member left, keeping the last ring');
+      const silent = kept.filter((id) => !hasSaid(view, id));
+      if (silent.length > 0) log.warn({ members: silent }, 'consul: no member left, keeping the last ring');
+      else if (kept.length > 0)
+        log.info({ members: kept }, 'consul: the last member has left, keeping the ring until another comes');
       this.#kept = kept;
     }
   }

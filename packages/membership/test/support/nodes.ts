@@ -122,11 +122,12 @@ export class Observed implements AsyncDisposable {
   /** How many members were held each time that changed. */
   readonly held: number[] = [];
   readonly warnings: string[] = [];
+  readonly told: string[] = [];
   readonly #membership: Membership;
 
   constructor(address: string, options: Partial<ConsulMembershipOptions> = {}) {
     const log = {
-      info: () => {},
+      info: (_: object, message: string) => void this.told.push(message),
       warn: (_: object, message: string) => void this.warnings.push(message),
       error: (fields: object, message: string) =>
         void this.warnings.push(`${message} ${JSON.stringify(fields)}`),

@@ -6,42 +6,28 @@ import {
   isUserId,
   MAX_NAME_BYTES,
   type Problem,
+  problemBody,
+  serverProblem,
 } from '@ringway/protocol';
 
 /** A refusal that becomes an `application/problem+json` answer. */
 export class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly code: ErrorCode;
-  readonly statusCode: number;
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, detail: string = ERRORS[code].means, retryAfterMs?: number) {
     super(detail);
     this.code = code;
-    this.statusCode = ERRORS[code].status;
     this.retryAfterMs = retryAfterMs;
   }
 }
 
 /** The answer to a request that failed: what the caller can mend is told, what is a fault of the server is not. */
 export function problemOf(error: Error & { readonly statusCode?: number }): Problem {
-  const known = error instanceof HttpProblem;
-  const status = error.statusCode ?? 500;
-  const code: ErrorCode = known
-    ? error.code
-    : status === 413
-      ? 'frame_too_big'
-      : status < 500
-        ? 'bad_request'
-        : 'internal';
-  return {
-    type: 'about:blank',
-    title: ERRORS[code].means,
-    status,
-    detail: status >= 500 && !known ? ERRORS.internal.means : error.message,
-    code,
-    ...(known && error.retryAfterMs !== undefined ? { retryAfterMs: error.retryAfterMs } : {}),
-  };
+  return error instanceof HttpProblem
+    ? problemBody(error.code, error.message, error)
+    : serverProblem(error.statusCode, error.message);
 }
 
 /** A user id that a request names. @throws HttpProblem */

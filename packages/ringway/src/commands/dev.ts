@@ -1,9 +1,10 @@
-import { createLogger, isLoopback, runUntilSignal, setting } from '@ringway/service';
-import { readOwnSettings } from '../backend-settings.ts';
+import { createLogger, isLoopback, runUntilSignal, setting, settingNames } from '@ringway/service';
+import { backendSettings, readOwnSettings } from '../backend-settings.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
 import { MAX_NODES, secret } from '../dev/cluster.ts';
 import { DEV_PORT, DevSystem } from '../dev/system.ts';
 import { ownCommand } from '../own-command.ts';
+import { locatorTable, nodeTable } from '../tables.ts';
 import { UsageError } from '../usage-error.ts';
 
 const tokenSettings = Object.freeze({
@@ -11,6 +12,9 @@ const tokenSettings = Object.freeze({
     help: 'For --tokens: secrets by which users’ tokens are signed.',
   }),
 });
+
+/** What a command beside it may need: these are said by `ringway dev` itself, or are read by --tokens. */
+const OWN_NAMES = settingNames(tokenSettings, backendSettings);
 
 /** `ringway dev` */
 export const dev: Command = {
@@ -42,7 +46,8 @@ export const dev: Command = {
     verbose: { type: 'boolean', help: 'Log what goes on inside.' },
   },
   notes: () =>
-    `Without --tokens everyone is who they say they are, and may do everything. No Consul; nothing is kept.
+    `Without --tokens everyone is who they say they are, and may do everything. No Consul; nothing is kept. The router is
+ring and the log is in memory, whatever RINGWAY_* say: for others start ringway node.
 
 COMMAND runs beside it, and the end of one is the end of both. In its environment it finds LOCATOR_URL (for clients),
 LOCATOR_INTERNAL_URL (for backends), RINGWAY_CLUSTER_KEYS, RINGWAY_INGEST_LOCATORS and, with --tokens, RINGWAY_AUTH_KEYS:
@@ -56,6 +61,7 @@ LOCATOR_INTERNAL_URL (for backends), RINGWAY_CLUSTER_KEYS, RINGWAY_INGEST_LOCATO
     }
     const origins = readOrigins(args);
     const authKeys = args.flag('tokens') ? authKeysOf(terminal) : undefined;
+    warnOfUnused(terminal);
     const logger = createLogger({ name: 'dev', level: args.flag('verbose') ? 'debug' : 'warn' });
     const system = new DevSystem({ nodes, port, host, origins, authKeys, logger });
     const { rest } = args;
@@ -84,6 +90,18 @@ function readOrigins(args: Arguments): readonly string[] {
   return origins;
 }
 
+/** Whoever has set what locators and nodes read would believe that it holds here. */
+function warnOfUnused({ env, err }: Terminal): void {
+  const unused = settingNames(locatorTable, nodeTable).filter(
+    (name) => env[name]?.trim() && !OWN_NAMES.includes(name),
+  );
+  if (unused.length === 0) return;
+  const names = [...new Set(unused)].sort().join(', ');
+  err(
+    `ringway dev: not used here: ${names}. It is always router ring and memory; for others start ringway node\n`,
+  );
+}
+
 /** @throws SettingsError */
 function authKeysOf({ env }: Terminal): string {
   return readOwnSettings(tokenSettings, env).authKeys?.text ?? secret();
@@ -110,9 +128,9 @@ Ringway runs: one locator, ${nodes}, all in this process.
 
   For the other commands, and for examples, in another terminal:
 ${exports.join('\n')}
-  ${ringway} route alice --locator ${url}${tokens ? ` --token "$(${ringway} token --user alice)"` : ''}
-  ${ringway} ring --locator ${cluster.locator.internalUrl}
-  ${ringway} push alice '{"text":"hello"}' --locator ${cluster.locator.internalUrl}
+  ${ringway} route alice${tokens ? ` --token "$(${ringway} token --user alice)"` : ''}
+  ${ringway} ring
+  ${ringway} push alice '{"text":"hello"}'
 
 `);
 }

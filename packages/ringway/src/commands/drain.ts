@@ -4,6 +4,7 @@ import { type KeyFamily, mintClusterToken, settingsHelp } from '@ringway/service
 import { backendNotes, readBackend } from '../backend-settings.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
 import { fetchFailure } from '../fetch-failure.ts';
+import { internalLocator, internalUrl } from '../locator-option.ts';
 import { membershipSettings } from '../membership-settings.ts';
 import { ringFromLocator, ringFromRegistry } from '../ring-document.ts';
 
@@ -17,11 +18,7 @@ export const drain: Command = {
   name: 'drain',
   positionals: ['NODE'],
   options: {
-    locator: {
-      type: 'string',
-      value: 'URL',
-      help: 'Internal listener of a locator, which knows where the node is. Default http://127.0.0.1:8081.',
-    },
+    locator: internalLocator,
     consul: { type: 'boolean', help: 'Ask Consul where it is instead, as RINGWAY_CONSUL_* say.' },
     cancel: { type: 'boolean', help: 'Take it back: the node serves again, unless it has ended.' },
   },
@@ -49,7 +46,7 @@ async function find(
   args: Arguments,
   terminal: Terminal,
 ): Promise<RingDocumentMember | undefined> {
-  const url = args.url('locator', 'http://127.0.0.1:8081');
+  const url = internalUrl(args, terminal);
   const document = args.flag('consul')
     ? await ringFromRegistry('drain', 'Consul', terminal)
     : await ringFromLocator('drain', url, terminal);

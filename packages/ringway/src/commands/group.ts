@@ -1,6 +1,7 @@
 import { locatorSource, RingwayPush } from '@ringway/push';
 import { backendNotes, readBackend } from '../backend-settings.ts';
 import type { Command } from '../command.ts';
+import { internalLocators, internalUrls } from '../locator-option.ts';
 
 /** `ringway group` */
 export const group: Command = {
@@ -9,18 +10,13 @@ export const group: Command = {
   options: {
     add: { type: 'string', multiple: true, value: 'USER', help: 'Put this user in; may be repeated.' },
     remove: { type: 'string', multiple: true, value: 'USER', help: 'Take this user out; may be repeated.' },
-    locator: {
-      type: 'string',
-      multiple: true,
-      value: 'URL',
-      help: 'Internal listener of a locator; may be repeated. Default http://127.0.0.1:8081.',
-    },
+    locator: internalLocators,
     timeout: { type: 'string', value: 'SECONDS', help: 'How long to try each. Default 10.' },
     json: { type: 'boolean', help: 'Print the members as a JSON array.' },
   },
   notes: backendNotes,
   async run(args, terminal) {
-    const urls = args.urls('locator', 'http://127.0.0.1:8081');
+    const urls = internalUrls(args, terminal);
     const seconds = args.integer('timeout', 1, 3600) ?? 10;
     const { cluster, keyText } = readBackend(terminal.env);
     const push = new RingwayPush({

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { configureIngest, type IngestSettings, ingestSettings } from '@ringway/ingest';
-import { locatorSettings } from '@ringway/locator';
-import { nodeSettings } from '@ringway/node';
+import { configureIngest, type IngestSettings } from '@ringway/ingest';
 import { consulSource, locatorSource, type RingSource, RingwayPush } from '@ringway/push';
 import { redisSource } from '@ringway/push/redis';
 import {
@@ -11,23 +9,11 @@ import {
   runUntilSignal,
   SettingsError,
   setLogLevel,
-  settingNames,
   settingsHelp,
 } from '@ringway/service';
 import type { Command } from '../command.ts';
-import {
-  checkSettings,
-  consulTls,
-  type MembershipSettings,
-  membershipSettings,
-  ringRedis,
-} from '../membership-settings.ts';
-
-/** Everything that `ringway ingest` reads from its environment. */
-export const ingestTable = Object.freeze({ ...ingestSettings, ...membershipSettings });
-
-/** They may stand in the environment too. */
-const OTHER_NAMES = settingNames(locatorSettings, nodeSettings, checkSettings);
+import { consulTls, type MembershipSettings, ringRedis } from '../membership-settings.ts';
+import { everySetting, ingestTable } from '../tables.ts';
 
 /** `ringway ingest` */
 export const ingest: Command = {
@@ -36,7 +22,7 @@ export const ingest: Command = {
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(ingestTable)}`,
   async run(_args, terminal) {
-    const read = () => readSettings(ingestTable, loadEnvironment(terminal.env), { alsoKnown: OTHER_NAMES });
+    const read = () => readSettings(ingestTable, loadEnvironment(terminal.env), { alsoKnown: everySetting });
     const settings = read();
     const logger = createLogger({ name: 'ingest', level: settings.logLevel });
     const source = ringSource(settings);

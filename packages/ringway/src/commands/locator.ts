@@ -1,11 +1,9 @@
-import { configureLocator, locatorSettings } from '@ringway/locator';
+import { configureLocator } from '@ringway/locator';
 import { createLogger, loadEnvironment, readSettings, runUntilSignal, settingsHelp } from '@ringway/service';
 import type { Command } from '../command.ts';
-import { membershipSettings, sharingSettings, watchingFrom } from '../membership-settings.ts';
-import { sdkBundle } from '../sdk-bundle.ts';
-
-/** Everything that `ringway locator` reads from its environment. */
-export const locatorTable = Object.freeze({ ...locatorSettings, ...membershipSettings, ...sharingSettings });
+import { watchingFrom } from '../membership-settings.ts';
+import { sdkFiles } from '../sdk-bundle.ts';
+import { everySetting, locatorTable } from '../tables.ts';
 
 /** `ringway locator` */
 export const locator: Command = {
@@ -14,12 +12,12 @@ export const locator: Command = {
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(locatorTable)}`,
   async run(_args, terminal) {
-    const read = () => readSettings(locatorTable, loadEnvironment(terminal.env));
+    const read = () => readSettings(locatorTable, loadEnvironment(terminal.env), { alsoKnown: everySetting });
     const settings = read();
     const logger = createLogger({ name: 'locator', level: settings.logLevel });
     const { locator, reload } = configureLocator(settings, {
       logger,
-      sdk: sdkBundle,
+      sdk: sdkFiles,
       membership: (keys, hooks) =>
         watchingFrom(settings, { cluster: settings.cluster, keys, log: logger, hooks }),
     });

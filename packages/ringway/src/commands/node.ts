@@ -1,6 +1,4 @@
-import { ingestSettings } from '@ringway/ingest';
-import { locatorSettings } from '@ringway/locator';
-import { createNode, nodeSettings } from '@ringway/node';
+import { createNode } from '@ringway/node';
 import {
   assertDistinct,
   createLogger,
@@ -9,22 +7,11 @@ import {
   readSettings,
   runUntilSignal,
   setLogLevel,
-  settingNames,
   settingsHelp,
 } from '@ringway/service';
 import type { Command } from '../command.ts';
-import {
-  checkSettings,
-  membershipFrom,
-  membershipSettings,
-  sharingSettings,
-} from '../membership-settings.ts';
-
-/** Everything that `ringway node` reads from its environment. */
-export const nodeTable = Object.freeze({ ...nodeSettings, ...membershipSettings, ...checkSettings });
-
-/** They may stand in the environment of the nodes, too. */
-const OTHER_NAMES = settingNames(locatorSettings, sharingSettings, ingestSettings);
+import { membershipFrom } from '../membership-settings.ts';
+import { everySetting, nodeTable } from '../tables.ts';
 
 /** `ringway node` */
 export const node: Command = {
@@ -33,7 +20,7 @@ export const node: Command = {
   options: {},
   notes: () => `Settings (environment):\n${settingsHelp(nodeTable)}`,
   async run(_args, terminal) {
-    const read = () => readSettings(nodeTable, loadEnvironment(terminal.env), { alsoKnown: OTHER_NAMES });
+    const read = () => readSettings(nodeTable, loadEnvironment(terminal.env), { alsoKnown: everySetting });
     const settings = read();
     const ticketKeys = new KeyFamily(settings.ticketKeys);
     const clusterKeys = new KeyFamily(settings.clusterKeys);

@@ -1,6 +1,8 @@
+import { isChannel } from '@ringway/protocol';
 import { locatorSource, type PublishResult, PushError, RingwayPush, rawJson } from '@ringway/push';
 import { backendNotes, readBackend } from '../backend-settings.ts';
-import type { Command } from '../command.ts';
+import type { Arguments, Command, Terminal } from '../command.ts';
+import { internalLocators, internalUrls } from '../locator-option.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** `ringway push` */
@@ -8,12 +10,7 @@ export const push: Command = {
   name: 'push',
   positionals: ['USER', 'JSON'],
   options: {
-    locator: {
-      type: 'string',
-      multiple: true,
-      value: 'URL',
-      help: 'Internal listener of a locator; may be repeated. Default http://127.0.0.1:8081.',
-    },
+    locator: internalLocators,
     id: {
       type: 'string',
       value: 'ID',
@@ -34,7 +31,7 @@ export const push: Command = {
   },
   notes: backendNotes,
   async run(args, terminal) {
-    const urls = args.urls('locator', 'http://127.0.0.1:8081');
+    const urls = internalUrls(args, terminal);
     const seconds = args.integer('timeout', 1, 3600) ?? 10;
     const data = readData(args.positional(1));
     const { cluster, keyText } = readBackend(terminal.env);
@@ -46,7 +43,7 @@ export const push: Command = {
       timeoutMs: seconds * 1000,
     });
     const id = args.text('id');
-    const to = args.flag('channel') ? args.positional(0) : `user:${args.positional(0)}`;
+    const to = target(args, terminal);
     try {
       const result = await ringway.publish(to, data, {
         ephemeral: args.flag('ephemeral'),
@@ -59,6 +56,17 @@ export const push: Command = {
     }
   },
 };
+
+/** A user may be called so: it is done, and said. */
+function target(args: Arguments, terminal: Terminal): string {
+  const name = args.positional(0);
+  if (args.flag('channel')) return name;
+  if (isChannel(name))
+    terminal.err(
+      `ringway push: to the user ${JSON.stringify(name)}; for the channel ${name} add --channel\n`,
+    );
+  return `user:${name}`;
+}
 
 function readData(text: string) {
   try {

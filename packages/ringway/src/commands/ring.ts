@@ -3,6 +3,7 @@ import { buildRing } from '@ringway/ring';
 import { settingsHelp } from '@ringway/service';
 import { backendNotes } from '../backend-settings.ts';
 import type { Command } from '../command.ts';
+import { internalLocator, internalUrl } from '../locator-option.ts';
 import { membershipSettings } from '../membership-settings.ts';
 import { ringFromLocator, ringFromRegistry } from '../ring-document.ts';
 import { formatTable } from '../table.ts';
@@ -12,18 +13,14 @@ export const ring: Command = {
   name: 'ring',
   positionals: [],
   options: {
-    locator: {
-      type: 'string',
-      value: 'URL',
-      help: 'Internal listener of a locator. Default http://127.0.0.1:8081.',
-    },
+    locator: internalLocator,
     consul: { type: 'boolean', help: 'Read it from Consul instead, as RINGWAY_CONSUL_* say.' },
     redis: { type: 'boolean', help: 'Read it from Redis instead, as RINGWAY_RING_REDIS_URL says.' },
     json: { type: 'boolean', help: 'Print it as JSON.' },
   },
   notes: () => `${backendNotes()}\n${settingsHelp(membershipSettings)}`,
   async run(args, terminal) {
-    const url = args.url('locator', 'http://127.0.0.1:8081');
+    const url = internalUrl(args, terminal);
     const document = args.flag('consul')
       ? await ringFromRegistry('ring', 'Consul', terminal)
       : args.flag('redis')

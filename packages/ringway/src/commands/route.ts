@@ -1,6 +1,7 @@
 import { HTTP, type Problem, type RouteAnswer } from '@ringway/protocol';
 import type { Command } from '../command.ts';
 import { fetchFailure } from '../fetch-failure.ts';
+import { publicLocator, publicUrl } from '../locator-option.ts';
 import { formatTable } from '../table.ts';
 
 /** `ringway route` */
@@ -8,17 +9,13 @@ export const route: Command = {
   name: 'route',
   positionals: ['USER'],
   options: {
-    locator: {
-      type: 'string',
-      value: 'URL',
-      help: 'Public listener of a locator. Default http://127.0.0.1:8080.',
-    },
+    locator: publicLocator,
     token: { type: 'string', value: 'JWT', help: 'The caller’s own token. Default none.' },
     avoid: { type: 'string', multiple: true, value: 'NODE', help: 'A node to leave out; may be repeated.' },
     json: { type: 'boolean', help: 'Print the whole answer as JSON, ticket included.' },
   },
   async run(args, terminal) {
-    const url = new URL(`${args.url('locator', 'http://127.0.0.1:8080')}${HTTP.route}`);
+    const url = new URL(`${publicUrl(args, terminal)}${HTTP.route}`);
     url.searchParams.set('userId', args.positional(0));
     for (const node of args.texts('avoid')) url.searchParams.append('avoid', node);
     const token = args.text('token');

@@ -37,7 +37,7 @@ export const token: Command = {
     },
   },
   notes: () =>
-    `Examples:\n  curl -H "Authorization: Bearer $(ringway token)" 'http://127.0.0.1:8081/owner?userId=alice'\n  ringway route alice --token "$(ringway token --user alice)"\n\n${backendNotes()}\n${settingsHelp(userSettings)}`,
+    `Examples:\n  curl -H "Authorization: Bearer $(ringway token)" 'http://127.0.0.1:8081/owner?userId=alice'\n  ringway route alice --token "$(ringway token --user alice)"\n\n${backendNotes()}\n\nWith --user, instead of these:\n${settingsHelp(userSettings)}`,
   async run(args, terminal) {
     const user = args.text('user');
     if (user !== undefined) {

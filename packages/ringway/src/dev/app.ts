@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { ERRORS, HTTP, isChannel } from '@ringway/protocol';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { type ErrorCode, HTTP, isChannel, problemBody } from '@ringway/protocol';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { packageRoot } from '../package-root.ts';
+import { sdkFiles } from '../sdk-bundle.ts';
 import { type DevCluster, type DevEvent, DevRefusal, type DevState } from './cluster.ts';
 import { refusal } from './guard.ts';
 
@@ -19,25 +20,44 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
 };
 
 /** What of the locator's public listener is reached through the page's address too. */
-const FORWARDED = [HTTP.route, HTTP.healthz, HTTP.readyz, '/sdk/ringway.js'];
-const FORWARDED_HEADERS = ['content-type', 'cache-control', 'etag', 'retry-after'];
+const FORWARDED = [
+  HTTP.route,
+  HTTP.healthz,
+  HTTP.readyz,
+  ...Object.keys(sdkFiles).map((name) => `/sdk/${name}`),
+];
+/** What the locator needs of a request: whose it is, and which page asks. It answers for CORS itself. */
+const REQUEST_HEADERS = [
+  'authorization',
+  'origin',
+  'access-control-request-method',
+  'access-control-request-headers',
+];
+/** What is told of an answer, and all that is said for CORS. */
+const ANSWER_HEADERS = ['content-type', 'cache-control', 'etag', 'retry-after', 'vary'];
 
 const POLICY =
   "default-src 'self'; connect-src 'self' ws://127.0.0.1:*; frame-ancestors 'none'; base-uri 'none'";
 
 /**
  * The page of `ringway dev` and what it needs: `/dev/state`, `/dev/events` (server-sent), `/dev/place`, `/dev/nodes`.
- * `running` tells the cluster once it runs; `port` the port that this app listens on.
+ * `running` tells the cluster once it runs; `port` the port that this app listens on; `origins` are the other pages that
+ * may ask what is forwarded to the locator.
  */
-export function createDevApp(running: () => DevCluster | undefined, port: () => number): FastifyInstance {
+export function createDevApp(
+  running: () => DevCluster | undefined,
+  port: () => number,
+  origins: readonly string[],
+): FastifyInstance {
   const app = fastify({ forceCloseConnections: true });
   // no route is reached before it runs: the hook below answers
   const cluster = (): DevCluster => running() as DevCluster;
   app.addHook('onRequest', async (request, reply) => {
     const { host, origin, 'sec-fetch-site': site } = request.headers;
-    const why = refusal({ host, origin, site: typeof site === 'string' ? site : undefined }, port());
+    const others = FORWARDED.includes(request.routeOptions.url ?? '') ? origins : [];
+    const why = refusal({ host, origin, site: typeof site === 'string' ? site : undefined }, port(), others);
     if (why !== undefined) return problem(reply, 'forbidden', why);
-    if (running() === undefined) return problem(reply, 'not_ready', ERRORS.not_ready.means);
+    if (running() === undefined) return problem(reply, 'not_ready');
     reply.header('content-security-policy', POLICY).header('x-content-type-options', 'nosniff');
   });
   pageRoutes(app);
@@ -58,17 +78,31 @@ function pageRoutes(app: FastifyInstance): void {
 
 function forwardRoutes(app: FastifyInstance, cluster: () => DevCluster): void {
   for (const path of FORWARDED) {
-    app.get(path, async (request, reply) => {
-      const answer = await fetch(cluster().locator.publicUrl + request.url, {
-        signal: AbortSignal.timeout(10_000),
-      });
-      for (const name of FORWARDED_HEADERS) {
-        const value = answer.headers.get(name);
-        if (value !== null) reply.header(name, value);
-      }
-      return reply.code(answer.status).send(Buffer.from(await answer.arrayBuffer()));
+    app.route({
+      method: ['GET', 'OPTIONS'],
+      url: path,
+      handler: async (request, reply) => {
+        const answer = await fetch(cluster().locator.publicUrl + request.url, {
+          method: request.method,
+          headers: forwardedHeaders(request),
+          signal: AbortSignal.timeout(10_000),
+        });
+        for (const [name, value] of answer.headers) {
+          if (ANSWER_HEADERS.includes(name) || name.startsWith('access-control-')) reply.header(name, value);
+        }
+        return reply.code(answer.status).send(Buffer.from(await answer.arrayBuffer()));
+      },
     });
   }
+}
+
+function forwardedHeaders({ headers }: FastifyRequest): Record<string, string> {
+  return Object.fromEntries(
+    REQUEST_HEADERS.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [[name, value]] : [];
+    }),
+  );
 }
 
 function stateRoutes(app: FastifyInstance, cluster: () => DevCluster): void {
@@ -76,9 +110,9 @@ function stateRoutes(app: FastifyInstance, cluster: () => DevCluster): void {
 
   app.get<{ Querystring: { channel?: string } }>('/dev/place', (request, reply) => {
     const { channel } = request.query;
-    if (!isChannel(channel)) return problem(reply, 'invalid_channel', ERRORS.invalid_channel.means);
+    if (!isChannel(channel)) return problem(reply, 'invalid_channel');
     const found = cluster().place(channel);
-    if (found === undefined) return problem(reply, 'no_nodes', ERRORS.no_nodes.means);
+    if (found === undefined) return problem(reply, 'no_nodes');
     return reply.header('cache-control', 'no-store').send(found);
   });
 
@@ -126,10 +160,7 @@ function refuse(reply: FastifyReply, error: unknown): FastifyReply {
   throw error;
 }
 
-function problem(reply: FastifyReply, code: keyof typeof ERRORS, detail: string): FastifyReply {
-  const { status } = ERRORS[code];
-  return reply
-    .code(status)
-    .type(HTTP.problemType)
-    .send({ type: `urn:ringway:error:${code}`, title: code, status, detail, code });
+function problem(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyReply {
+  const body = problemBody(code, detail);
+  return reply.code(body.status).type(HTTP.problemType).send(body);
 }

@@ -18,7 +18,7 @@ import {
 import { createNode, type Node, nodeSettings } from '@ringway/node';
 import type { Ring } from '@ringway/ring';
 import { isLoopback, KeyFamily, type Logger, readSettings } from '@ringway/service';
-import { sdkBundle } from '../sdk-bundle.ts';
+import { sdkFiles } from '../sdk-bundle.ts';
 import { movedShare, type Place, place, stripes } from './ring-view.ts';
 
 /** A member as the page shows it. */
@@ -122,7 +122,7 @@ export class DevCluster extends EventEmitter<Events> {
       },
       logger: options.logger.child({ part: 'locator' }),
       origins: options.origins,
-      sdk: sdkBundle,
+      sdk: sdkFiles,
     });
     this.#watcher.subscribe((before, after) => this.#ringChanged(before, after));
     this.#unfollow = this.#registry.follow(() => this.#showSoon());

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { delimiter, dirname } from 'node:path';
 
 /** How long it may take to end once it was asked to, in milliseconds. */
 const GRACE_MS = 5_000;
@@ -14,7 +15,8 @@ export class Companion {
   readonly #child: ChildProcess;
 
   /**
-   * `env` comes on top of this process's own. `failed` is told why it could not be started.
+   * `env` comes on top of this process's own, and the Node.js of this process first in its PATH: another may be too old for
+   * the SDKs. `failed` is told why it could not be started.
    *
    * @throws Error for some of the reasons, which the system tells at once
    */
@@ -24,7 +26,8 @@ export class Companion {
     failed: (error: Error) => void,
   ) {
     const [program = '', ...args] = command;
-    this.#child = spawn(program, args, { env: { ...process.env, ...env }, stdio: 'inherit' });
+    const PATH = [dirname(process.execPath), process.env['PATH']].filter(Boolean).join(delimiter);
+    this.#child = spawn(program, args, { env: { ...process.env, PATH, ...env }, stdio: 'inherit' });
     // a second signal ends this process at once, and nothing may stay behind
     process.once('exit', () => this.#child.kill('SIGKILL'));
     this.exited = new Promise((resolve) => {

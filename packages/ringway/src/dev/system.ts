@@ -27,16 +27,18 @@ const FURTHER_PORTS = 50;
 /** The page and the cluster behind it, as one service. */
 export class DevSystem extends BasicService {
   readonly #options: DevSystemOptions;
-  readonly #app = createDevApp(
-    () => this.#cluster,
-    () => this.port,
-  );
+  readonly #app: ReturnType<typeof createDevApp>;
   #cluster: DevCluster | undefined;
   #companion: Companion | undefined;
 
   constructor(options: DevSystemOptions) {
     super({ name: 'dev', starting: () => this.#starting(), stopping: () => this.#stopping() });
     this.#options = options;
+    this.#app = createDevApp(
+      () => this.#cluster,
+      () => this.port,
+      options.origins,
+    );
   }
 
   /** Undefined before it runs. */
