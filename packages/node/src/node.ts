@@ -325,7 +325,7 @@ class Parts {
       logger,
       messageId: () => `${this.incarnation}.h${(ids++).toString(36)}`,
       // not before whoever starts next finds it: what is in memory alone goes from node to node
-      ready: () => this.ownState.hasBeenUp && !this.drain.active,
+      ready: () => this.ownState.joined && !this.drain.active,
       drain: {
         begin: () => this.drain.begin('request'),
         cancel: () => this.drain.lift('request'),

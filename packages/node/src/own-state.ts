@@ -18,21 +18,23 @@ export interface OwnStateOptions {
 export class OwnState {
   private readonly options: OwnStateOptions;
   private wasUp = false;
+  private hasJoined = false;
   private patience: NodeJS.Timeout | undefined;
 
   constructor(options: OwnStateOptions) {
     this.options = options;
   }
 
-  /** The registry has had the node in the ring, since it has started or has last left it. */
-  get hasBeenUp(): boolean {
-    return this.wasUp;
+  /** The registry has had this start of the node in the ring, whatever it says now. */
+  get joined(): boolean {
+    return this.hasJoined;
   }
 
   /** `state`: as the registry shows this start of the node; undefined when it does not. */
   look(state: MemberState | undefined): void {
     if (state === 'up') {
       this.wasUp = true;
+      this.hasJoined = true;
       this.stop();
       this.options.up();
     }
