@@ -1,5 +1,6 @@
 import { measureEventLoopLag } from '@ringway/service';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
+import { Scraped } from './scraped.ts';
 
 /** Plain counters by label: a message must not pay for a metrics library, a scrape may. */
 export class Tally {
@@ -47,122 +48,102 @@ export interface MetricsSources {
 /** The metrics of one node, in a registry of its own: several nodes may live in one process. */
 export function nodeMetrics(sources: MetricsSources): { readonly registry: Registry; close(): void } {
   const registry = new Registry();
-  const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  const counter = (name: string, help: string, read: () => number): void => {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
-  };
-  const tally = (name: string, help: string, label: string, from: Tally): void => {
-    new Counter({
-      name,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        this.reset();
-        for (const [value, count] of from.entries()) this.inc({ [label]: value }, count);
-      },
-    });
-  };
-  gauge('ringway_sessions', 'Sessions on this node.', () => sources.sessions());
-  gauge('ringway_sessions_limit', 'Most sessions that this node takes.', () => sources.sessionsLimit);
-  gauge('ringway_channels', 'Channels that this node holds: those of its sessions, and all.', () =>
+  const scraped = new Scraped(registry);
+  scraped.gauge('ringway_sessions', 'Sessions on this node.', () => sources.sessions());
+  scraped.gauge('ringway_sessions_limit', 'Most sessions that this node takes.', () => sources.sessionsLimit);
+  scraped.gauge('ringway_channels', 'Channels that this node holds: those of its sessions, and all.', () =>
     sources.channels(),
   );
-  gauge('ringway_guest_channels', 'Channels with sessions on this node whose home is another node.', () =>
-    sources.guests(),
+  scraped.gauge(
+    'ringway_guest_channels',
+    'Channels with sessions on this node whose home is another node.',
+    () => sources.guests(),
   );
-  gauge(
+  scraped.gauge(
     'ringway_standby_channels',
     'Channels whose holders this node sends to should it become their home.',
     () => sources.standbys(),
   );
-  gauge('ringway_peer_links', 'Links to peers that are open.', () => sources.peers().open);
-  gauge('ringway_peer_links_wanted', 'Links to peers that there should be.', () => sources.peers().wanted);
-  gauge('ringway_send_buffer_bytes', 'Bytes that clients have not taken yet.', () =>
+  scraped.gauge('ringway_peer_links', 'Links to peers that are open.', () => sources.peers().open);
+  scraped.gauge(
+    'ringway_peer_links_wanted',
+    'Links to peers that there should be.',
+    () => sources.peers().wanted,
+  );
+  scraped.gauge('ringway_send_buffer_bytes', 'Bytes that clients have not taken yet.', () =>
     sources.sendBufferBytes(),
   );
-  gauge('ringway_log_bytes', 'Memory that the kept messages take, as an estimate.', () => sources.logBytes());
-  gauge('ringway_ring_age_seconds', 'Seconds since the registry last confirmed the ring.', () =>
+  scraped.gauge('ringway_log_bytes', 'Memory that the kept messages take, as an estimate.', () =>
+    sources.logBytes(),
+  );
+  scraped.gauge('ringway_ring_age_seconds', 'Seconds since the registry last confirmed the ring.', () =>
     sources.ringAgeSeconds(),
   );
-  gauge('ringway_ring_members', 'Members of the ring.', () => sources.ringMembers());
-  counter(
+  scraped.gauge('ringway_ring_members', 'Members of the ring.', () => sources.ringMembers());
+  scraped.counter(
     'ringway_relay_frames_total',
     'Publications that came from peers, and deliveries sent to peers.',
     () => sources.relayFrames(),
   );
-  counter('ringway_delivered_total', 'Messages written to sessions.', () => sources.delivered());
-  counter('ringway_repeats_total', 'Messages that were not delivered because they had been before.', () =>
-    sources.repeats(),
+  scraped.counter('ringway_delivered_total', 'Messages written to sessions.', () => sources.delivered());
+  scraped.counter(
+    'ringway_repeats_total',
+    'Messages that were not delivered because they had been before.',
+    () => sources.repeats(),
   );
-  counter(
+  scraped.counter(
     'ringway_lags_total',
     'Times that a client took too little and was given a channel from the log instead of the live stream.',
     () => sources.lagging(),
   );
-  counter('ringway_gaps_total', 'Gaps told to the sessions of a channel.', () => sources.gaps());
-  counter('ringway_publishes_dropped_total', 'Publishes without an answer that could not be placed.', () =>
-    sources.dropped(),
+  scraped.counter('ringway_gaps_total', 'Gaps told to the sessions of a channel.', () => sources.gaps());
+  scraped.counter(
+    'ringway_publishes_dropped_total',
+    'Publishes without an answer that could not be placed.',
+    () => sources.dropped(),
   );
-  counter('ringway_ring_mismatch_total', 'Batches from peers that see another ring.', () =>
+  scraped.counter('ringway_ring_mismatch_total', 'Batches from peers that see another ring.', () =>
     sources.mismatches(),
   );
-  counter(
+  scraped.counter(
     'ringway_stops_total',
     'Times that the process stood still for so long that others may have taken its place.',
     () => sources.stops(),
   );
-  tally('ringway_publishes_total', 'Publishes by what became of them.', 'result', sources.publishes);
-  tally(
-    'ringway_closes_total',
-    'Sessions and upgrades that were ended, by close code.',
-    'code',
-    sources.closes,
+  scraped.tally('ringway_publishes_total', 'Publishes by what became of them.', 'result', () =>
+    sources.publishes.entries(),
   );
-  gauge('ringway_moves_pending', 'Sessions that were told to move and have not gone yet.', () =>
+  scraped.tally('ringway_closes_total', 'Sessions and upgrades that were ended, by close code.', 'code', () =>
+    sources.closes.entries(),
+  );
+  scraped.gauge('ringway_moves_pending', 'Sessions that were told to move and have not gone yet.', () =>
     sources.movesPending(),
   );
-  gauge('ringway_moves_left', 'Sessions that belong elsewhere and are to be told.', () =>
+  scraped.gauge('ringway_moves_left', 'Sessions that belong elsewhere and are to be told.', () =>
     sources.movesLeft(),
   );
-  gauge('ringway_draining', '1 while the node takes no sessions and sends away those that it has.', () =>
-    sources.draining() ? 1 : 0,
+  scraped.gauge(
+    'ringway_draining',
+    '1 while the node takes no sessions and sends away those that it has.',
+    () => (sources.draining() ? 1 : 0),
   );
-  tally(
+  scraped.tally(
     'ringway_moves_total',
     'Sessions that were sent to another node, by how it went.',
     'result',
-    sources.moves,
+    () => sources.moves.entries(),
   );
-  tally(
+  scraped.tally(
     'ringway_refused_total',
     'What was refused before it was a session, by reason.',
     'reason',
-    sources.refused,
+    () => sources.refused.entries(),
   );
-  tally(
+  scraped.tally(
     'ringway_members_rejected_total',
     'Registrations kept out of the ring, by reason.',
     'reason',
-    sources.membersRejected,
+    () => sources.membersRejected.entries(),
   );
   const stopLag = measureEventLoopLag(registry);
   return { registry, close: stopLag };

@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import { Tally } from '../metrics.ts';
+import { Scraped } from '../scraped.ts';
 import type { MemoryRoster } from './memory.ts';
 import {
   type MemberPage,
@@ -45,16 +46,12 @@ export class CountedRoster implements Roster {
 
   register(registry: Registry): void {
     const { changes } = this;
-    new Counter({
-      name: 'ringway_membership_changes_total',
-      help: 'What backends have changed in groups: put, removed, and what was not: refused (unavailable), unknown, full.',
-      labelNames: ['result'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [result, count] of changes.entries()) this.inc({ result }, count);
-      },
-    });
+    new Scraped(registry).tally(
+      'ringway_membership_changes_total',
+      'What backends have changed in groups: put, removed, and what was not: refused (unavailable), unknown, full.',
+      'result',
+      () => changes.entries(),
+    );
   }
 
   private counted(done: string, change: Promise<void>): Promise<void> {
@@ -71,35 +68,24 @@ export class CountedRoster implements Roster {
 
 /** Adds what a node measures of memberships that it keeps itself. */
 export function registerMemoryRoster(registry: Registry, roster: MemoryRoster): void {
-  const registers = [registry];
+  const scraped = new Scraped(registry);
   new Gauge({
     name: 'ringway_memberships',
     help: 'Memberships that backends have made and that this node keeps (without Redis), and those that have ended within the last hour.',
     labelNames: ['state'],
-    registers,
+    registers: [registry],
     collect() {
       const { present, ended } = roster.size;
       this.set({ state: 'present' }, present);
       this.set({ state: 'ended' }, ended);
     },
   });
-  const counter = (name: string, help: string, read: () => number): void => {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
-  };
-  counter(
+  scraped.counter(
     'ringway_memberships_fetched_total',
     'Changes of memberships that this node was not told of at once, and fetched from a peer: at its start, or after a break.',
     () => roster.fetched,
   );
-  counter(
+  scraped.counter(
     'ringway_memberships_overflowed_total',
     'Memberships that peers know and that are beyond what this node may keep: RINGWAY_MAX_MEMBERSHIPS is not the same everywhere.',
     () => roster.overflowed,
@@ -116,24 +102,17 @@ export class RedisRosterMetrics implements RedisRosterHooks {
 
   register(registry: Registry, roster: RedisRoster): void {
     const { errors } = this;
-    const registers = [registry];
-    new Gauge({
-      name: 'ringway_memberships_connected',
-      help: 'Whether memberships in Redis can be read and changed, and their changes heard: 1 or 0.',
-      registers,
-      collect() {
-        this.set(roster.connected ? 1 : 0);
-      },
-    });
-    new Counter({
-      name: 'ringway_memberships_errors_total',
-      help: 'Calls about memberships that Redis refused, those whose outcome is unknown, connections to a Redis that may evict (unfit), and changes that could not be read.',
-      labelNames: ['result'],
-      registers,
-      collect() {
-        this.reset();
-        for (const [result, count] of errors.entries()) this.inc({ result }, count);
-      },
-    });
+    const scraped = new Scraped(registry);
+    scraped.gauge(
+      'ringway_memberships_connected',
+      'Whether memberships in Redis can be read and changed, and their changes heard: 1 or 0.',
+      () => (roster.connected ? 1 : 0),
+    );
+    scraped.tally(
+      'ringway_memberships_errors_total',
+      'Calls about memberships that Redis refused, those whose outcome is unknown, connections to a Redis that may evict (unfit), and changes that could not be read.',
+      'result',
+      () => errors.entries(),
+    );
   }
 }

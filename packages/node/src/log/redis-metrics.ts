@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from 'prom-client';
+import { Scraped } from '../scraped.ts';
 import type { RedisLogHooks } from './redis.ts';
 
 /** What a node measures of its Redis log. */
@@ -26,25 +27,16 @@ export class RedisLogMetrics implements RedisLogHooks {
   /** Adds them to a node's metrics. */
   register(registry: Registry, connected: () => boolean): void {
     const { results } = this;
-    const registers = [registry];
+    const scraped = new Scraped(registry);
     registry.registerMetric(this.seconds);
-    new Counter({
-      name: 'ringway_log_errors_total',
-      help: 'What the log refused (nothing was stored), what it left unknown, and times that Redis was found to evict (unfit).',
-      labelNames: ['result'],
-      registers,
-      collect() {
-        this.reset();
-        for (const [result, count] of Object.entries(results)) this.inc({ result }, count);
-      },
-    });
-    new Gauge({
-      name: 'ringway_log_connected',
-      help: 'Whether the log is connected to Redis: 1 or 0.',
-      registers,
-      collect() {
-        this.set(connected() ? 1 : 0);
-      },
-    });
+    scraped.tally(
+      'ringway_log_errors_total',
+      'What the log refused (nothing was stored), what it left unknown, and times that Redis was found to evict (unfit).',
+      'result',
+      () => Object.entries(results),
+    );
+    scraped.gauge('ringway_log_connected', 'Whether the log is connected to Redis: 1 or 0.', () =>
+      connected() ? 1 : 0,
+    );
   }
 }
