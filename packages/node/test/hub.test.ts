@@ -86,6 +86,22 @@ describe('the hub', () => {
     return texts();
   }
 
+  it('makes the frame of a message once, for however many sessions', async () => {
+    for (let i = 0; i < 3; i++) join();
+    let made = 0;
+    const message = delivery(1);
+    const counted: Delivery = {
+      ...message,
+      get data() {
+        made++;
+        return message.data;
+      },
+    };
+    expect(hub.deliver(CHANNEL, counted, 'here')).toBe(3);
+    expect(await got(3)).toEqual([1, 1, 1]);
+    expect(made).toBe(1);
+  });
+
   it('says joined once the home has accepted, with the position of that moment', () => {
     const { outcome } = join('later');
     expect(outcome).toEqual([]);

@@ -1,3 +1,4 @@
+import type { Problem, PublishAnswer } from '@ringway/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metric, metrics, TestCluster, waitFor } from './support/cluster.ts';
 
@@ -108,6 +109,34 @@ describe('messages on three nodes', () => {
     expect(metric(await metrics(cluster.node('node-3')), 'ringway_relay_frames_total')).toBe(before + 1);
     alice.send({ type: 'publish', to: { users }, id: 'list', data: { n: 1 } });
     expect((await alice.next('published')).results?.every((r) => r.duplicate)).toBe(true);
+  });
+
+  it('go to a list of 10,000 with a result for each, and to no longer one', async () => {
+    const present = [cluster.userOn('node-2', 'long'), cluster.userOn('node-3', 'long')] as const;
+    const receivers = await Promise.all(present.map((user) => cluster.connect(user)));
+    const node = cluster.node('node-1');
+    const publish = async (users: readonly string[]) => {
+      const answer = await fetch(`${node.addresses.internalUrl}/publish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${cluster.token(node)}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ to: { users }, data: users.length, id: 'long' }),
+      });
+      return { status: answer.status, body: (await answer.json()) as PublishAnswer & Problem };
+    };
+    const others = Array.from({ length: 9_999 }, (_, i) => `away-${i}`);
+    const tooLong = await publish([...present, ...others]);
+    expect(tooLong).toMatchObject({ status: 400, body: { code: 'list_too_long' } });
+    const users = [present[0], ...others.slice(1), present[1]];
+    const { status, body } = await publish(users);
+    expect(status).toBe(200);
+    expect(body.reached).toBe(2);
+    expect(body.results?.map(({ to }) => to)).toEqual(users);
+    expect(body.results?.filter(({ position, error }) => !position || error)).toEqual([]);
+    expect(body.results?.flatMap(({ to, reached }) => (reached === 1 ? [to] : []))).toEqual(present);
+    for (const receiver of receivers) {
+      expect(await receiver.next('message')).toMatchObject({ id: 'long', data: 10_000 });
+      expect(receiver.all('message')).toHaveLength(1);
+    }
   });
 
   it('that are ephemeral have no position and are not kept', async () => {
